@@ -40,11 +40,12 @@ Deno.test("with two workers any client pushes to any, and unblocks any", async (
 
   const last = clients.map((client) => client.call("BLPOP", "q", 0));
   await whenBlocked(redis, clients.length);
+  for (const client of others) client.close(); // who is idle would be given time to hang up
   const before = performance.now();
   await proxy.stop();
-  assert(performance.now() - before < 6000, "the proxy waited for its blocked clients");
+  assert(performance.now() - before < 3000, "the proxy waited for its blocked clients");
   for (const reply of await within(Promise.all(last))) {
     assert(/shutting down$/.test((reply as { message: string }).message), `${reply}`);
   }
-  for (const client of [...clients, ...others]) client.close();
+  for (const client of clients) client.close();
 });

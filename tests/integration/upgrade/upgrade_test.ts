@@ -44,7 +44,7 @@ Deno.test("new processes take over: no connection fails, no write is lost or don
   }
   const { wrong, failedConnects, causes, commands } = await load.stop();
   assert(commands > 100);
-  assertEquals({ wrong, failedConnects }, { wrong: [], failedConnects: 0 }, JSON.stringify(causes));
+  assertEquals({ wrong, failedConnects, causes }, { wrong: [], failedConnects: 0, causes: {} });
   assertEquals(
     await (await fetch(proxy.url("/healthz"))).json().then(({ status }) => status),
     "ok",
