@@ -141,10 +141,11 @@ export class HotKeys implements SampleObserver, KeyCounter {
   }
 
   noticed(request: Request): void {
-    if (this.#perSecond > 0) this.#addBig(request);
+    this.#addBig(request);
   }
 
   #addBig(request: Request): void {
+    if (this.#perSecond === 0) return; // it came while that was not so
     const { requestBytes, replyBytes, command } = request;
     if (requestBytes < BIG_BYTES_MIN && replyBytes < BIG_BYTES_MIN) return;
     const sample = request.sample!;

@@ -226,3 +226,12 @@ Deno.test("while nothing is sampled, no key is kept", () => {
   hotKeys.noticed(bigRequest());
   assertEquals([hotKeys.every, hotKeys.read("").isOn, hotKeys.read("").big], [0, false, []]);
 });
+
+Deno.test("when sampling is switched off, no key is kept of what was sampled before and ends then", () => {
+  const { hotKeys } = new Load(4_000);
+  hotKeys.sampled(bigRequest());
+  assertEquals(hotKeys.read("").big.length, 1);
+  hotKeys.perSecond = 0;
+  hotKeys.sampled(bigRequest());
+  assertEquals([hotKeys.every, hotKeys.read("").isOn, hotKeys.read("").big], [0, false, []]);
+});
