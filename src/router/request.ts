@@ -209,7 +209,7 @@ export class Request {
   parts: ReplyParts | null = null;
   /** Its bytes, while it waits for a slot; else null. */
   ownBytes: Uint8Array | null = null;
-  /** Its bytes, while a replica is asked that may not answer: kept[0, keptBytes). */
+  /** Its bytes, while a replica is asked that may not answer, or over a lane: kept[0, keptBytes). */
   kept: Uint8Array | null = null;
   keptBytes = 0;
   /** Bytes that are known to be missing while a part of the reply is here. */
@@ -272,13 +272,15 @@ export class Request {
     if (this.detour !== null) this.detour.openedMs += clientMs;
   }
 
-  /** Copies the request's own bytes, to be sent once more if need be. */
+  /** Copies more of the request's own bytes, to be sent once more if need be. */
   keep(bytes: Uint8Array, start: number, end: number): void {
-    const length = end - start;
+    const length = this.keptBytes + end - start;
     if (this.kept === null || this.kept.length < length) {
-      this.kept = new Uint8Array(Math.max(KEPT_BYTES_MIN, length));
+      const larger = new Uint8Array(Math.max(KEPT_BYTES_MIN, length, 2 * this.keptBytes));
+      if (this.kept !== null) copyBytes(larger, 0, this.kept, 0, this.keptBytes);
+      this.kept = larger;
     }
-    copyBytes(this.kept, 0, bytes, start, end);
+    copyBytes(this.kept, this.keptBytes, bytes, start, end);
     this.keptBytes = length;
   }
 

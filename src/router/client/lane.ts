@@ -60,8 +60,6 @@ class Lane implements RouteBackend, RequestOwner, LinkUser {
   readonly #server: Server;
   readonly #request: Request;
   readonly #owner: RequestOwner;
-  /** In how many pieces it was appended. */
-  #pieces = 0;
   #link!: Link;
 
   private constructor(server: Server, request: Request) {
@@ -90,7 +88,7 @@ class Lane implements RouteBackend, RequestOwner, LinkUser {
   }
 
   append(bytes: Uint8Array, start: number, end: number): void {
-    if (++this.#pieces === 1) this.#request.keep(bytes, start, end);
+    this.#request.keep(bytes, start, end);
     this.#link.append(bytes, start, end);
   }
 
@@ -104,7 +102,8 @@ class Lane implements RouteBackend, RequestOwner, LinkUser {
     request.owner = this.#owner;
     this.#link.giveBack(false);
     const isEarly = clock.nowMs - request.sentMs < RETRY_MS;
-    if (this.#pieces !== 1 || !isEarly || this.isGone) return this.#owner.failed(request, text);
+    const isSent = request.keptBytes > 0;
+    if (!isSent || !isEarly || this.isGone) return this.#owner.failed(request, text);
     request.ways = null;
     request.dropReply();
     const shared = sharedConnection(this.#server, request);

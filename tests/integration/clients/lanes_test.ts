@@ -31,8 +31,7 @@ async function start() {
   assertEquals(await client.call("GET", "giant"), giant);
   return {
     ...{ server, proxy, direct, client },
-    connections: async () =>
-      Number(/connected_clients:(\d+)/.exec(`${await direct.call("INFO")}`)![1]),
+    connections: () => connectionsOf(direct),
     async [Symbol.asyncDispose]() {
       for (const each of [direct, client]) each.close();
       await proxy[Symbol.asyncDispose]();
@@ -40,6 +39,11 @@ async function start() {
       await server[Symbol.asyncDispose]();
     },
   };
+}
+
+/** How many connections its server has. */
+async function connectionsOf(direct: RespClient): Promise<number> {
+  return Number(/connected_clients:(\d+)/.exec(`${await direct.call("INFO")}`)![1]);
 }
 
 async function tookMs(call: () => Promise<unknown>): Promise<number> {
@@ -107,6 +111,26 @@ Deno.test("a server that takes no more connections gives large replies over the 
   await direct.call("CONFIG", "SET", "maxclients", await connections());
   for (let i = 0; i < 3; i++) assertEquals(await client.call("GET", "giant"), giant);
   assertEquals(await client.call("GET", "small"), "s");
+});
+
+Deno.test("servers that take no more connections give the large replies of one MGET over the shared ones", async () => {
+  await using servers = await RedisServer.startMany(2);
+  await using proxy = await RouterServer.start({ servers });
+  using client = await proxy.client();
+  const keys = [0, 1].flatMap((at) => [keyOn(at, 2, "a"), keyOn(at, 2, "b")]);
+  for (const key of keys) await client.call("SET", key, giant);
+  const expected = keys.map(() => giant);
+  assertEquals(await client.call("MGET", ...keys), expected);
+  await using directs = new AsyncDisposableStack();
+  for (const [at, server] of servers.entries()) {
+    const direct = directs.use(await server.client());
+    // No lane is left of what was read before.
+    await direct.call("CLIENT", "KILL", "TYPE", "normal");
+    await until(async () => await client.call("EXISTS", keyOn(at, 2, "a")) === 1);
+    await direct.call("CONFIG", "SET", "maxclients", await connectionsOf(direct));
+  }
+  for (let i = 0; i < 3; i++) assertEquals(await client.call("MGET", ...keys), expected);
+  assertEquals(proxy.leftovers(), []);
 });
 
 Deno.test("the rest of a large reply is not read when its client has gone", async () => {
