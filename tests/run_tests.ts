@@ -104,33 +104,44 @@ const FILES_AT_ONCE: readonly (readonly [folder: string, count: number])[] = [
 /** In the header of a file whose tests measure times: such files run last, one after another. */
 const RUNS_ALONE = /^ \* Runs alone: \S/m;
 
+/** How a run of deno ended. */
+interface Ended {
+  hasPassed: boolean;
+  /** What it printed, without colours. */
+  output: string;
+}
+
+/** All that a stream brings, printed as it comes unless `quiet`. */
+async function outputOf(stream: ReadableStream<Uint8Array>, quiet: boolean): Promise<string> {
+  let text = "";
+  for await (const piece of stream.pipeThrough(new TextDecoderStream())) {
+    if (!quiet) await Deno.stdout.write(new TextEncoder().encode(piece));
+    text += piece;
+  }
+  return text;
+}
+
 /** Runs deno. Its output is printed as it comes or, when `quiet`, all at its end. */
-async function runDeno(args: string[], quiet = false): Promise<boolean> {
-  const output = quiet ? "piped" : "inherit";
+async function runDeno(args: string[], quiet = false): Promise<Ended> {
   const child = new Deno.Command(Deno.execPath(), {
     args,
     cwd: root,
     stdin: "null",
-    stdout: output,
-    stderr: output,
+    stdout: "piped",
+    stderr: "piped",
   }).spawn();
   const timer = setTimeout(() => {
     console.error(`deno still runs after ${RUN_LIMIT_MINUTES} minutes: killed`);
     child.kill("SIGKILL");
   }, RUN_LIMIT_MINUTES * 60_000);
-  if (!quiet) {
-    const { success } = await child.status;
-    clearTimeout(timer);
-    return success;
-  }
-  const [stdout, stderr, { success }] = await Promise.all([
-    new Response(child.stdout).text(),
-    new Response(child.stderr).text(),
+  const [stdout, stderr, { success: hasPassed }] = await Promise.all([
+    outputOf(child.stdout, quiet),
+    outputOf(child.stderr, quiet),
     child.status,
   ]);
   clearTimeout(timer);
-  console.log(`${stdout}${stderr}`);
-  return success;
+  if (quiet) console.log(`${stdout}${stderr}`);
+  return { hasPassed, output: stripVTControlCharacters(`${stdout}${stderr}`) };
 }
 
 /** Checks that count as one test each. */
@@ -141,7 +152,7 @@ const CHECKS: readonly (readonly string[])[] = ["check", "lint", "fmt --check"].
 
 async function check(args: readonly string[], results: Results): Promise<void> {
   const name = `deno ${args.filter((word) => !/^--(quiet|config)$|\.json$/.test(word)).join(" ")}`;
-  const hasPassed = await runDeno([...args], true);
+  const { hasPassed } = await runDeno([...args], true);
   console.log(`${name} ... ${hasPassed ? "ok" : "FAILED"}`);
   results.set(name, {
     passed: hasPassed ? 1 : 0,
@@ -183,6 +194,16 @@ function readReport(report: string): Results {
   return results;
 }
 
+/** Adds errors that came when no test of their file ran: the report has only those of a test. */
+function addUncaught(output: string, results: Results): void {
+  const errors = output.matchAll(/^(?:\.\/)?(\S+) \(uncaught error\)\n(error: .*(?:\n.+)*)/gm);
+  for (const [, file, message] of errors) {
+    const { passed = 0, seconds = 0, failures = [] } = results.get(file!) ?? {};
+    const text = failureText(`${file}: uncaught error`, message);
+    results.set(file!, { passed, seconds, failures: [...failures, text] });
+  }
+}
+
 async function* testFiles(folder: string): AsyncGenerator<string> {
   for await (const entry of Deno.readDir(`${root}${folder}`)) {
     const path = `${folder}/${entry.name}`;
@@ -205,14 +226,15 @@ async function runTests(args: string[], quiet = false): Promise<Results> {
     if (program !== undefined) programs.push(program);
   }
   try {
-    const hasPassed = await runDeno([
+    const { hasPassed, output } = await runDeno([
       ...["test", ...PERMISSIONS, `--allow-run=${programs.join(",")}`, "--no-prompt"],
       ...[`--junit-path=${report}`, ...args],
     ], quiet);
     const results = readReport(await Deno.readTextFile(report));
+    addUncaught(output, results);
     if (!hasPassed && [...results.values()].every(({ failures }) => failures.length === 0)) {
       const name = args.join(" ");
-      results.set(name, unread(name, "ended without a report"));
+      results.set(name, unread(name, `failed, its report names no test\n${output.slice(-2_000)}`));
     }
     return results;
   } finally {
