@@ -4,8 +4,7 @@
  * @module
  */
 
-import type { Companion, ImportRun as Run } from "../../import/import_run.ts";
-import { ImportRun } from "../../import/import_run.ts";
+import { type Companion, ImportRun } from "../../import/import_run.ts";
 import type { ImportState } from "../../import/import_state.ts";
 import { type ImportSetup, type SourcePlace, UNCLEAR_NOTE } from "../../import/source_import.ts";
 import { toJson } from "../parts/output.ts";
@@ -37,11 +36,7 @@ export interface MoveTask {
    * @param say Prints a line that stays.
    * @param run The run, once it has begun.
    */
-  setup(say: (text: string) => void, run: () => Run): ImportSetup;
-}
-
-function isAllCompared(values: FlagValues): boolean {
-  return readValue(values, VERIFY) === "all";
+  setup(say: (text: string) => void, run: () => ImportRun): ImportSetup;
 }
 
 /**
@@ -81,7 +76,8 @@ export async function moveKeys(values: FlagValues, task: MoveTask): Promise<numb
     return stop.code;
   }
   const { comparison } = outcome;
-  if (state.noted(UNCLEAR_NOTE) !== "" && !isAllCompared(values)) console.error(UNCLEAR);
+  const isAllCompared = readValue(values, VERIFY) === "all";
+  if (state.noted(UNCLEAR_NOTE) !== "" && !isAllCompared) console.error(UNCLEAR);
   const verified = comparison && {
     ...{ compared: comparison.compared, different: comparison.differentCount },
     differences: comparison.different,

@@ -75,8 +75,7 @@ export class SourceControl {
   /** Closes the connection. */
   close(): void {
     this.#isClosed = true;
-    this.#redis?.close();
-    this.#redis = undefined;
+    this.hangUp();
   }
 
   /** Asks for INFO. */
