@@ -1,6 +1,6 @@
 /**
- * One connection to a proxy of the product, or to the server that keys are exported to. The requests of one slot always take the same lane, so that they
- * are executed in their order.
+ * One connection to a proxy of the product, or to the server that keys are exported to. The requests of one slot
+ * always take the same lane, so that they are executed in their order.
  *
  *     begin, write ─► batch ─► one write ─► waits for its replies ─► forgotten
  *                                                └─ error reply, connection lost ─► trouble
@@ -136,7 +136,7 @@ export class Lane {
     this.#sent.push(batch);
     this.#sentBytes += batch.length;
     const connection = this.#connection;
-    if (connection === undefined) return; // it is sent when there is one
+    if (connection === undefined) return; // who connects anew counts it as not answered
     if (this.#timer === undefined) this.#restartTimer();
     const bytes = batch.bytes.subarray(0, batch.length);
     this.#writing = this.#writing.then(() => writeAll(connection, bytes)).catch(() => {

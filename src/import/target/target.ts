@@ -1,8 +1,8 @@
 /**
  * The product that keys are written to, through its proxies: they know where each key is, also while slots
- * move.
+ * move. Or the one server that they are exported to.
  *
- *     key ─► slot ─► lane ─► proxy
+ *     key ─► slot ─► lane ─► proxy, or server
  *
  * @module
  */
