@@ -5,6 +5,7 @@
  */
 
 import { assertEquals } from "@std/assert";
+import { encodeRequest } from "../../../src/resp/encoder.ts";
 import { ProxyProcess, startProgram } from "../../support/proxy_process.ts";
 import { RedisServer } from "../../support/redis_server.ts";
 
@@ -15,7 +16,7 @@ Deno.test("what a killed import of an append-only file has left, the next one en
   const file = `${folder}/one.aof`;
   // Nothing that gets small when it is compressed.
   const value = crypto.getRandomValues(new Uint8Array(50_000)).toHex();
-  await Deno.writeTextFile(file, `*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$${value.length}\r\n${value}\r\n`);
+  await Deno.writeFile(file, encodeRequest(["SET", "k", value]));
   const temporary = `${folder}/tmp`;
   await Deno.mkdir(temporary);
   const start = (...words: string[]) =>

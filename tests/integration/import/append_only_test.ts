@@ -6,13 +6,15 @@
 
 import { delay } from "@std/async/delay";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { encodeRequest } from "../../../src/resp/encoder.ts";
+import { latin1 } from "../../../src/resp/latin1.ts";
 import { ProxyProcess, startProgram } from "../../support/proxy_process.ts";
 import { RedisServer } from "../../support/redis_server.ts";
 import { RespClient } from "../../support/resp_client.ts";
 import { makeAllValues } from "./all_values.ts";
 
 function lines(...words: string[]): string {
-  return `*${words.length}\r\n${words.map((word) => `$${word.length}\r\n${word}\r\n`).join("")}`;
+  return latin1(encodeRequest(words));
 }
 
 Deno.test("an append-only file is imported with all its changes, and is left as it is", async () => {
