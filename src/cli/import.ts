@@ -10,11 +10,7 @@ import { importRdbFile, StoppedError } from "../import/file_import.ts";
 import { ImportCounts } from "../import/import_counts.ts";
 import { VALUE_TYPES } from "../import/rdb/value_shape.ts";
 import { ReadRate } from "../import/read_rate.ts";
-import {
-  type AppendOnlySource,
-  parseSources,
-  sourceName,
-} from "../import/source/source_address.ts";
+import { type AppendOnlySource, parseServer, sourceName } from "../import/source/source_address.ts";
 import { openTarget } from "./import/destination.ts";
 import {
   ALLOW_FLUSH,
@@ -110,14 +106,14 @@ async function importAppendOnly(
   });
   if (loaded === undefined) return stop.code;
   await using _ended = loaded;
-  const [server] = parseSources(`redis://127.0.0.1:${loaded.port}`);
+  const server = parseServer(`redis://127.0.0.1:${loaded.port}`)!;
   const once = {
     ...values,
     ...{ [ONCE.name]: "on", [MERGE.name]: "on", [STATE.name]: `${loaded.folder}/state` },
     // Ours has no password.
     [FROM_PASSWORD_FILE.name]: "",
   };
-  return await importServers(once, context, "server" in server! ? [server] : []);
+  return await importServers(once, context, [server]);
 }
 
 async function importFile(

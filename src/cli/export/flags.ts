@@ -4,7 +4,7 @@
  * @module
  */
 
-import { parseSources, type SourceServer } from "../../import/source/source_address.ts";
+import { parseServer, type SourceServer } from "../../import/source/source_address.ts";
 import {
   ALLOW_FLUSH,
   CHOICE_FLAGS,
@@ -60,13 +60,12 @@ export const EXPORT_FLAGS: readonly Flag[] = [
 ];
 
 function parseTarget(text: string): SourceServer {
-  if (text.startsWith("cluster:")) {
-    throw new SyntaxError(
-      "keys are not exported to a Redis Cluster: export to a single server, and fill the cluster from there " +
+  const target = parseServer(text);
+  if (target?.kind === "redis") return target.server;
+  throw new SyntaxError(
+    target === undefined
+      ? "a target is one server: redis://[user:password@]host:port, or rediss://…"
+      : "keys are not exported to a Redis Cluster: export to a single server, and fill the cluster from there " +
         "(redis-cli --cluster import)",
-    );
-  }
-  const [target, ...more] = /^rediss?:/.test(text) ? parseSources(text) : [];
-  if (target !== undefined && "server" in target && more.length === 0) return target.server;
-  throw new SyntaxError("a target is one server: redis://[user:password@]host:port, or rediss://…");
+  );
 }

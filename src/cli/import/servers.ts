@@ -11,7 +11,11 @@ import { ImportRun } from "../../import/import_run.ts";
 import { ImportState } from "../../import/import_state.ts";
 import { ReadRate } from "../../import/read_rate.ts";
 import type { ImportSetup, SourceImport } from "../../import/source_import.ts";
-import { type Source, sourceName, type SourceServer } from "../../import/source/source_address.ts";
+import {
+  type ServerSource,
+  sourceName,
+  type SourceServer,
+} from "../../import/source/source_address.ts";
 import { SourceControl, type SourceKey } from "../../import/source/source_control.ts";
 import { type ClusterNodes, readCluster } from "../../import/source/cluster_nodes.ts";
 import { ChangeError } from "../../import/stream/change_writer.ts";
@@ -48,9 +52,6 @@ const LANES_OF_ONE_MAX = 4;
 const TEXTS = { whose: "the sources", go: "let the clients use the proxies" };
 /** RDB version up to which common types of values have changed. */
 const COMMON_TYPES_UNTIL = 11;
-
-/** A source that is a server, or one of a cluster. */
-type ServerSource = Extract<Source, { readonly server: SourceServer }>;
 
 /** See the header. */
 export async function importServers(

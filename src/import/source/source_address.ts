@@ -17,9 +17,15 @@ export interface SourceServer {
 
 /** One source. */
 export type Source =
-  | { readonly kind: "redis" | "cluster"; readonly server: SourceServer }
+  | ServerSource
   | { readonly kind: "rdb"; readonly file: string }
   | AppendOnlySource;
+
+/** A server, or one of a cluster. */
+export interface ServerSource {
+  readonly kind: "redis" | "cluster";
+  readonly server: SourceServer;
+}
 
 /** An append-only file. */
 export interface AppendOnlySource {
@@ -52,8 +58,19 @@ export function parseSources(text: string): Source[] {
 function parseSource(text: string): Source {
   const [, kind, file] = FILE.exec(text) ?? [];
   if (file !== undefined) return kind === "rdb" ? { kind, file } : { kind: "aof", path: file };
+  const server = parseServer(text);
+  if (server === undefined) throw new SyntaxError(`a source is one of ${FORMS}`);
+  return server;
+}
+
+/**
+ * Reads a server; undefined: the text is of no form for servers.
+ *
+ * @throws {SyntaxError} When the address is none.
+ */
+export function parseServer(text: string): ServerSource | undefined {
   const [, scheme, tls, login = "", host] = SERVER.exec(text) ?? [];
-  if (host === undefined) throw new SyntaxError(`a source is one of ${FORMS}`);
+  if (host === undefined) return undefined;
   const colon = login.indexOf(":");
   const [user, password] = colon < 0
     ? ["", login]
