@@ -124,15 +124,14 @@ export class ProductSources {
   /** The master of a group now; that of before, while the store cannot be read. */
   async #locate(id: number): Promise<SourceServer> {
     try {
-      const group = await loadGroup(this.#store, id);
+      const group = await loadGroup(this.#store, id).catch((error) => {
+        throw error instanceof StoreError ? gone(id) : error;
+      });
       if (group.servers === null) throw gone(id);
       this.#masters.set(id, this.#server(masterOf(group).addr));
     } catch (error) {
+      // A group whose master is being replaced has none for a moment.
       if (error instanceof ChangeError) throw error;
-      if (error instanceof StoreError && error.message.includes("not found")) {
-        // A group whose master is being replaced has none for a moment.
-        if (!error.message.startsWith("master")) throw gone(id);
-      }
     }
     return this.#masters.get(id)!;
   }
