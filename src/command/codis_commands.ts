@@ -1,6 +1,6 @@
 /**
- * The rows that Redis 7.0.15 does not have: codis-server's own commands, the proxy's, three subcommands
- * that current clients send while they connect, and the first words of HTTP requests.
+ * The rows that Redis 7.0.15 does not have: codis-server's own commands, the proxy's, subcommands that the
+ * proxy answers as later versions do, and the first words of HTTP requests.
  *
  * @module
  */
@@ -139,6 +139,13 @@ export const ADDED_ROWS: readonly AddedRow[] = [
     summary: "Ask to be told before the connection is closed",
     since: "8.2.0",
     group: "connection",
+  },
+  {
+    origin: "redis_later",
+    row: ["cluster|myshardid", 2, "stale", 0, 0, 0, "@slow", "nondeterministic_output", []],
+    summary: "Returns the shard ID of a node",
+    since: "7.2.0",
+    group: "cluster",
   },
 
   // Sent by a browser that a web site attacks us with; Redis closes the connection for both, too.

@@ -145,7 +145,8 @@ const REFUSED: readonly (readonly [reason: string, names: string])[] = [
 /** Commands that need `cluster_mode = on`: those that the proxy answers then, and those that are refused then, too. */
 const CLUSTER_LOCAL = `
   asking cluster|count-failure-reports cluster|help cluster|info cluster|keyslot cluster|links
-  cluster|myid cluster|nodes cluster|replicas cluster|shards cluster|slaves cluster|slots`;
+  cluster|myid cluster|myshardid cluster|nodes cluster|replicas cluster|shards cluster|slaves
+  cluster|slots`;
 const CLUSTER_REFUSED: readonly (readonly [reason: string, names: string])[] = [
   [
     "the nodes are the proxies that are online, and the slots are dealt out among them",

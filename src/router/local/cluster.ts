@@ -28,8 +28,9 @@ export const CLUSTER_COMMANDS: Readonly<Record<string, LocalAnswer>> = {
       .integer(clusterSlotOf(args.bytes, args.start(2), args.end(2))).done(),
   // Proxies have no links to each other.
   "cluster|links": ({ client }) => new Encoder(client.protocol).array(0).done(),
-  "cluster|myid": ({ client }) =>
-    new Encoder(client.protocol).bulk(client.shared.cluster.own.id).done(),
+  "cluster|myid": ownId,
+  // Of Redis 7.2. A proxy is the only node of its shard.
+  "cluster|myshardid": ownId,
   "cluster|nodes": ({ client }) => new Encoder(client.protocol).verbatim(nodesText(client)).done(),
   // A proxy is nobody's replica.
   "cluster|replicas": (call) => ofNode(call, (out) => out.array(0)),
@@ -59,6 +60,10 @@ function ofNode({ client, args }: LocalCall, write: (out: Encoder) => Encoder): 
     return errorReply(`ERR Unknown node ${asSent(args.bytes, args.start(2), args.end(2))}`);
   }
   return write(new Encoder(client.protocol)).done();
+}
+
+function ownId({ client }: LocalCall): Uint8Array {
+  return new Encoder(client.protocol).bulk(client.shared.cluster.own.id).done();
 }
 
 function slots({ client }: LocalCall): Uint8Array {

@@ -67,6 +67,8 @@ Deno.test("CLUSTER in both protocols is answered as Redis does", async () => {
     assertMatch(mask(nodes, proxy.port), line("127.0.0.1"));
     assertMatch(mask(realNodes, cluster.port), line(""));
     assertEquals(await ours.call("CLUSTER", "MYID"), id);
+    // Of Redis 7.2: ioredis, node-redis and redis-py have a function for it.
+    assertEquals(await ours.call("CLUSTER", "MYSHARDID"), id);
     assertEquals(await ours.call("CLUSTER", "REPLICAS", id), []);
     assertEquals(await ours.call("CLUSTER", "COUNT-FAILURE-REPORTS", id), 0);
     const stateOf = (info: string) =>
