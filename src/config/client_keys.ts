@@ -126,7 +126,8 @@ export const CLIENT_KEYS = [
     default: "1024",
     max: 1_048_576,
     help:
-      "Limit of requests in flight for one client. Above it, the proxy stops reading; nothing is lost.",
+      "Limit of requests in flight for one client. Above it, the proxy stops reading; nothing is lost. " +
+      "While clients with fewer requests in flight are served, the limit is 64.",
   },
   {
     key: "session_max_buffer",

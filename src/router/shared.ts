@@ -14,6 +14,7 @@ import { AuthThrottle } from "./client/auth_throttle.ts";
 import { type ClusterMap, NO_NODES } from "./cluster_map.ts";
 import { ByteBudget } from "./client/byte_budget.ts";
 import type { ListedClient } from "./client/client_info.ts";
+import { FairTurns } from "./client/fair_turns.ts";
 import { Pause } from "./client/pause.ts";
 import { ProtectedMode } from "./client/protected_mode.ts";
 import { ReplySizes } from "./client/reply_sizes.ts";
@@ -58,6 +59,7 @@ export class RouterShared {
   readonly totals = newTotals();
   readonly replySizes = new ReplySizes(COMMAND_IDS);
   readonly budget: ByteBudget;
+  readonly turns = new FairTurns();
   /** Who may log in, and do what. */
   readonly users: Users;
   /** What users may take. */

@@ -46,6 +46,8 @@ export class Input implements SourceOwner, RoundMember {
   #passThrough: PassThrough | null = null;
   /** Whether it has read while the client waited. */
   #hasReadAhead = false;
+  /** Whether what was read last is more than the client may have in flight. */
+  #isLong = false;
 
   constructor(client: Client, connection: Connection) {
     const { options } = client.shared;
@@ -249,7 +251,10 @@ export class Input implements SourceOwner, RoundMember {
       client.isAtBarrier = false;
       return queued > share && (queued > OUTPUT_BYTES_HIGH || budget.isTight);
     }
-    if (client.isAtBarrier || depth >= shared.options.sessionPipelineMax) return true;
+    if (client.isAtBarrier) return true;
+    if (depth >= shared.options.sessionPipelineMax || shared.turns.mustWait(depth)) {
+      return this.#isLong = true;
+    }
     if (replies.requestBytes > REQUEST_BYTES_HIGH) return true;
     const output = queued + replies.heldBytes;
     const expected = output + client.credit.expectedBytes;
@@ -267,14 +272,16 @@ export class Input implements SourceOwner, RoundMember {
       this.#passThrough = null;
       return this.#client.drain();
     }
-    const { budget } = this.#client.shared;
+    const { budget, turns, clients } = this.#client.shared;
+    if (!this.#isLong) turns.served(this.#client.depth);
+    this.#isLong = false;
     const unread = this.unreadBytes;
     if (unread === 0 && this.#passThrough === null) this.#partial.end(this.#client, budget);
     else if (!this.#partial.mayHold(unread, this.#client, budget)) {
       this.isPaused = true;
       return;
     }
-    readRounds.next(this, this.#client.shared.clients.size);
+    readRounds.next(this, clients.size);
   }
 
   readOn(): void {

@@ -125,6 +125,24 @@ Deno.test("a pipeline longer than session_max_pipeline is read bit by bit, and n
   assert(deepest <= 4, `${deepest} requests were in flight`);
 });
 
+Deno.test("a client with a long pipeline has at most 64 requests in flight while another one is served", async () => {
+  await using redis = await RedisServer.start();
+  await using proxy = await RouterServer.start({ servers: [redis] });
+  using long = await proxy.client();
+  using short = await proxy.client();
+  const depths: number[] = [];
+  const requests = Array.from({ length: 60_000 }, (): Word[] => ["INCR", "n"]);
+  const replies = long.pipeline(requests);
+  const sessions = () => [...proxy.router.sessions.values()];
+  await until(() => sessions().some(({ depth }) => depth > 64));
+  for (let i = 0; i < 40; i++) {
+    await short.call("GET", "n");
+    if (i > 20) depths.push(...sessions().map(({ depth }) => depth));
+  }
+  assertLess(Math.max(...depths), 65);
+  assertEquals((await replies).map(({ value }) => value), requests.map((_, i) => i + 1));
+});
+
 Deno.test("100 000 requests in one pipeline are answered, inline commands and arrays alike", async () => {
   await using servers = await RedisServer.startMany(2);
   await using proxy = await RouterServer.start({ servers });
