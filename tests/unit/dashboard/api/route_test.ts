@@ -51,10 +51,10 @@ Deno.test("every route is in the file of its noun", async () => {
     const exports: Record<string, unknown> = await import(new URL(name, FOLDER).href);
     for (const [table, routes] of Object.entries(exports)) {
       if (!table.endsWith("_ROUTES")) continue;
-      for (const { pattern } of routes as readonly ApiRoute[]) {
-        const [first, second] = pattern.pathname.split("/").slice(1);
+      for (const { path } of routes as readonly ApiRoute[]) {
+        const [first, second] = path.split("/").slice(1);
         const word = (first === "api" ? second : first)!; // those of Codis 3 have no /api
-        assert(word.includes(name.replace(".ts", "")), `${pattern.pathname} in ${name}`);
+        assert(word.includes(name.replace(".ts", "")), `${path} in ${name}`);
         count++;
       }
     }
