@@ -22,20 +22,32 @@ import {
 const MINUS = 45;
 const BANG = 33;
 
-/** A settled part as a merge sees it. */
-export interface PartReply {
-  /** The whole reply. Borrowed until the merge returns. */
-  readonly bytes: Uint8Array;
+/** A settled part as a merge sees it: its reply is held[0, length), borrowed until the merge returns. */
+export class PartReply {
+  readonly held: Uint8Array;
+  readonly length: number;
   /** Whether it is an error, the server's or ours. */
   readonly isError: boolean;
   /** Whether the proxy failed it itself: the server may not have seen it. */
   readonly isFailure: boolean;
+
+  constructor(held: Uint8Array, length: number, isError: boolean, isFailure: boolean) {
+    this.held = held;
+    this.length = length;
+    this.isError = isError;
+    this.isFailure = isFailure;
+  }
+
+  /** The whole reply; a view that is made when it is asked for, which costs more than a small reply. */
+  get bytes(): Uint8Array {
+    return this.held.subarray(0, this.length);
+  }
 }
 
 /**
  * Makes one reply of many, in the order the parts were added.
  *
- * @returns The merged reply, which belongs to the caller.
+ * @returns The merged reply. It belongs to the caller, but for a small one: that may change with the next merge.
  */
 export type ReplyMerge = (replies: readonly PartReply[], protocol: Protocol) => Uint8Array;
 
@@ -131,11 +143,7 @@ export class Gather implements RequestOwner, ReplyParts {
     let reply: Uint8Array | null = EMPTY;
     if (!replies.isGone) {
       reply = this.#merge(
-        parts.map((p) => ({
-          bytes: p.held === null ? EMPTY : p.held.subarray(0, p.heldBytes),
-          isError: p.replyType === MINUS || p.replyType === BANG,
-          isFailure: this.#failed?.has(p) === true,
-        })),
+        parts.map((part) => this.#replyOf(part)),
         parent.protocol,
       );
     }
@@ -146,6 +154,12 @@ export class Gather implements RequestOwner, ReplyParts {
       recycleRequest(p);
     }
     if (reply !== null) replies.completed(parent, reply, isFailure);
+  }
+
+  #replyOf(part: Request): PartReply {
+    const { held, heldBytes, replyType } = part;
+    const isError = replyType === MINUS || replyType === BANG;
+    return new PartReply(held ?? EMPTY, heldBytes, isError, this.#failed?.has(part) === true);
   }
 }
 

@@ -11,10 +11,12 @@ import { ReplyFramer } from "../../resp/reply_framer.ts";
 import { elementsOf } from "../../resp/elements.ts";
 import { latin1 } from "../../resp/latin1.ts";
 import { isProbeKey, withoutProbeKeys } from "../../resp/probe_key.ts";
-import type { PartReply, ReplyMerge } from "./gather.ts";
+import { WHOLE_BYTES_MIN } from "../request.ts";
+import { PartReply, type ReplyMerge } from "./gather.ts";
 
 const STAR = 42;
 const COLON = 58;
+const LF = 10;
 const decoder = new TextDecoder();
 
 /** Merges by name; those that need more than the replies are made where that is known. */
@@ -118,7 +120,7 @@ function mergeConcat(replies: readonly PartReply[]): Uint8Array {
     const headerEnd = bytes.indexOf(10) + 1;
     const length = Number(decoder.decode(bytes.subarray(1, headerEnd)).trim());
     if (bytes[0] !== STAR || !(length >= 0)) {
-      return badReply({ bytes, isError: false, isFailure: false });
+      return badReply(new PartReply(bytes, bytes.length, false, false));
     }
     count += length;
     bodies.push(bytes.subarray(headerEnd));
@@ -127,51 +129,66 @@ function mergeConcat(replies: readonly PartReply[]): Uint8Array {
   return join(count, bodies, size);
 }
 
+/** Where small replies are joined: they are copied on at once. */
+let joined = new Uint8Array(4 * 1024);
+/** Where the next element of each reply begins. */
+const next: number[] = [];
+
 /**
- * Joins arrays so that element i of the whole is the next one of array `owners[i]`: each key is answered
- * by the server that it was sent to.
+ * Joins arrays so that element i of the whole, of `count`, is the next one of array `owners[i]`: each key is
+ * answered by the server that it was sent to.
+ *
+ * @returns As {@linkcode ReplyMerge}.
  */
-export function mergeInOrder(owners: Uint16Array): ReplyMerge {
-  return (replies) => {
-    const error = firstError(replies);
-    if (error !== undefined) return error;
-    const header = arrayHeader(owners.length);
-    /** Where the next element of each reply begins. */
-    const next: number[] = [];
-    let size = header.length;
-    for (const reply of replies) {
-      if (reply.bytes[0] !== STAR) return badReply(reply);
-      next.push(reply.bytes.indexOf(10) + 1);
-      size += reply.bytes.length - next.at(-1)!;
-    }
-    const out = new Uint8Array(size);
-    copyBytes(out, 0, header, 0, header.length);
-    let at = header.length;
-    for (let i = 0; i < owners.length;) {
-      const owner = owners[i]!;
-      const { bytes } = replies[owner]!;
-      const from = next[owner]!;
-      let end = from;
-      // Neighbours go in one piece.
-      do {
-        end = elementEnd(bytes, end);
-        if (end < 0) return badReply(replies[owner]!);
-        i++;
-      } while (owners[i] === owner);
-      copyBytes(out, at, bytes, from, end);
-      at += end - from;
-      next[owner] = end;
-    }
-    return at === size ? out : out.subarray(0, at);
-  };
+export function mergeInOrder(
+  replies: readonly PartReply[],
+  owners: Uint16Array,
+  count: number,
+): Uint8Array {
+  const error = firstError(replies);
+  if (error !== undefined) return error;
+  const header = arrayHeader(count);
+  let size = header.length;
+  for (let i = 0; i < replies.length; i++) {
+    const { held, length } = replies[i]!;
+    if (held[0] !== STAR) return badReply(replies[i]!);
+    next[i] = held.indexOf(LF) + 1;
+    size += length - next[i]!;
+  }
+  const out = memoryFor(size);
+  copyBytes(out, 0, header, 0, header.length);
+  let at = header.length;
+  for (let i = 0; i < count;) {
+    const owner = owners[i]!;
+    const { held, length } = replies[owner]!;
+    const from = next[owner]!;
+    let end = from;
+    // Neighbours go in one piece.
+    do {
+      end = elementEnd(held, end, length);
+      if (end < 0) return badReply(replies[owner]!);
+      i++;
+    } while (i < count && owners[i] === owner);
+    copyBytes(out, at, held, from, end);
+    at += end - from;
+    next[owner] = end;
+  }
+  return out.subarray(0, at);
+}
+
+/** Memory for a joined reply: its own where it is kept as it is; for each small one that would cost most of all. */
+function memoryFor(size: number): Uint8Array {
+  if (size >= WHOLE_BYTES_MIN) return new Uint8Array(size);
+  if (size > joined.length) joined = new Uint8Array(WHOLE_BYTES_MIN);
+  return joined;
 }
 
 const framer = new ReplyFramer();
 
-/** One past the element that begins at `at`; -1 when it is not there to its end. */
-function elementEnd(bytes: Uint8Array, at: number): number {
+/** One past the element that begins at `at`; -1 when it does not end before `length`. */
+function elementEnd(bytes: Uint8Array, at: number, length: number): number {
   framer.reset();
-  const end = framer.feed(bytes, at, bytes.length);
+  const end = framer.feed(bytes, at, length);
   return framer.isDone ? end : -1;
 }
 

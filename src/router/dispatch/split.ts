@@ -16,7 +16,7 @@ import type { Arguments } from "../../resp/arguments.ts";
 import { arrayHeader, errorReply } from "../../resp/encoder.ts";
 import type { RequestParser } from "../../resp/request_parser.ts";
 import { SLOT_NOT_READY, wrongArity } from "../errors.ts";
-import { Gather } from "./gather.ts";
+import { Gather, type ReplyMerge } from "./gather.ts";
 import { mergeInOrder, MERGES } from "./merge.ts";
 import { latin1 } from "../../resp/latin1.ts";
 import type { Server } from "../backends/server.ts";
@@ -45,6 +45,23 @@ interface Group {
 /** Numbers the splits, so that a slot knows whether it has been in this one. */
 let lastSplit = 0;
 
+/** Requests with more keys have memory of their own for their groups. */
+const POOLED_KEYS_MAX = 128;
+/** Memories that are kept for re-use. */
+const FREE_GROUPS_MAX = 1_024;
+const freeGroups: Uint16Array[] = [];
+
+/** Memory for the group of each key of a request. A new one would cost as much as three keys. */
+function takeGroups(keys: number): Uint16Array {
+  if (keys > POOLED_KEYS_MAX) return new Uint16Array(keys);
+  return freeGroups.pop() ?? new Uint16Array(POOLED_KEYS_MAX);
+}
+
+function giveGroupsBack(groupOf: Uint16Array): void {
+  if (groupOf.length > POOLED_KEYS_MAX || freeGroups.length >= FREE_GROUPS_MAX) return;
+  freeGroups.push(groupOf);
+}
+
 /** Splits a request by server. Borrows the parser's bytes until it returns. */
 export function split(client: Client, command: Command, parser: RequestParser): void {
   const step = command.keyStep;
@@ -60,17 +77,36 @@ export function split(client: Client, command: Command, parser: RequestParser): 
     return sendToSlot(client, command, slot, hash, keys, bytes, requestStart, requestEnd);
   }
   if (!command.isReadOnly && client.reads?.isBusy === true) return client.credit.waitForReplies();
-  const keys = (parser.count - 1) / step;
+  const groupOf = takeGroups((parser.count - 1) / step);
+  const isKept = splitByServer(client, command, parser, groupOf);
+  if (!isKept) giveGroupsBack(groupOf);
+}
+
+/**
+ * Finds the group of each key, and sends each group its request.
+ *
+ * @param groupOf Gets the group of each key.
+ * @returns Whether `groupOf` is kept until the reply is whole.
+ */
+function splitByServer(
+  client: Client,
+  command: Command,
+  parser: RequestParser,
+  groupOf: Uint16Array,
+): boolean {
+  const { all: slots, placement } = client.shared.slots;
+  const step = command.keyStep;
   const groups: Group[] = [];
-  const groupOf = new Uint16Array(keys);
   let keysHash = 0;
   const id = ++lastSplit;
-  for (let i = 0; i < keys; i++) {
-    const arg = 1 + i * step;
+  for (let i = 0, arg = 1; arg < parser.count; i++, arg += step) {
     const hash = placement.hashOf(parser.bytes, parser.start(arg), parser.end(arg));
     const slot = slots[hash & (SLOT_COUNT - 1)]!;
     keysHash = Math.imul(keysHash, 31) + hash | 0;
-    if (slot.state === "offline") return client.answer(errorReply(SLOT_NOT_READY));
+    if (slot.state === "offline") {
+      client.answer(errorReply(SLOT_NOT_READY));
+      return false;
+    }
     if (slot.splitId !== id) {
       slot.splitId = id;
       slot.splitGroup = findGroup(groups, slot);
@@ -79,8 +115,9 @@ export function split(client: Client, command: Command, parser: RequestParser): 
     groups[slot.splitGroup]!.keys++;
     groupOf[i] = slot.splitGroup;
   }
-  if (groups.length === 1) sendWhole(client, command, parser, groups[0]!, groupOf, keysHash);
-  else sendParts(client, command, parser, groups, groupOf, keysHash);
+  if (groups.length > 1) return sendParts(client, command, parser, groups, groupOf, keysHash);
+  sendWhole(client, command, parser, groups[0]!, groupOf, keysHash);
+  return false;
 }
 
 /** The group that a slot's keys join, made when it is the first of its kind. */
@@ -126,6 +163,7 @@ function sendWhole(
   sendTo(server!, request, bytes, requestStart, requestEnd);
 }
 
+/** Each server gets a request for its keys; the rest is as with {@linkcode splitByServer}. */
 function sendParts(
   client: Client,
   command: Command,
@@ -133,16 +171,17 @@ function sendParts(
   groups: readonly Group[],
   groupOf: Uint16Array,
   keysHash: number,
-): void {
+): boolean {
   const { credit, replies } = client;
   const step = command.keyStep;
   const kind = requestKind(command.id, keysHash, parser.requestEnd - parser.requestStart);
   const expected = credit.mayAskEach(command, kind, groups.map(({ server }) => server));
-  if (expected < 0 || waitsForLane(client, command, expected)) return;
+  if (expected < 0 || waitsForLane(client, command, expected)) return false;
   const parent = replies.park(command);
   parent.kind = kind;
   chooseLane(client, parent, expected);
-  const merge = command.merge === "concat" ? mergeInOrder(groupOf) : MERGES[command.merge]!;
+  const isOrdered = command.merge === "concat";
+  const merge = isOrdered ? inOrderOf(groupOf, (parser.count - 1) / step) : MERGES[command.merge]!;
   const gather = new Gather(client, parent, groups.length, merge);
   replies.charge(parent, parser.requestEnd - parser.requestStart);
   noticeLarge(client, parent, parser.requestEnd - parser.requestStart, expected * groups.length);
@@ -162,6 +201,16 @@ function sendParts(
     const backend = beginAt(server!, part);
     if (backend !== null) appendPart(backend, header, parser, groupOf, g, step);
   }
+  return isOrdered;
+}
+
+/** Puts the replies into the order of the keys. Takes `groupOf`. */
+function inOrderOf(groupOf: Uint16Array, keys: number): ReplyMerge {
+  return (replies) => {
+    const reply = mergeInOrder(replies, groupOf, keys);
+    giveGroupsBack(groupOf);
+    return reply;
+  };
 }
 
 /** Shows a large request, or one that will have a large reply, to those who look at such. */
@@ -172,8 +221,7 @@ function noticeLarge(client: Client, request: Request, bytes: number, expected: 
 /** The keys of group `g`, each once. */
 function keysOf(args: Arguments, groupOf: Uint16Array, g: number, step: number): string[] {
   const keys = new Set<string>();
-  for (let i = 0; i < groupOf.length; i++) {
-    const arg = 1 + i * step;
+  for (let i = 0, arg = 1; arg < args.count; i++, arg += step) {
     if (groupOf[i] === g) keys.add(latin1(args.bytes, args.start(arg), args.end(arg)));
   }
   return [...keys];
@@ -212,7 +260,7 @@ export function appendPart(
 ): void {
   to.append(header, 0, header.length);
   to.append(args.bytes, bulkStart(args, 0), args.end(0) + 2);
-  const keys = groupOf.length;
+  const keys = (args.count - 1) / step;
   for (let i = 0; i < keys; i++) {
     if (groupOf[i] !== g) continue;
     const from = bulkStart(args, 1 + i * step);

@@ -17,7 +17,7 @@ import { selectedDatabase } from "../local/connection.ts";
 import type { RouterSlots } from "../slots/router_slots.ts";
 import type { Slot } from "../slots/slot.ts";
 import type { DatabaseKeys } from "../slots/when_usable.ts";
-import type { PartReply } from "./gather.ts";
+import { PartReply } from "./gather.ts";
 import { mergeInOrder, MERGES } from "./merge.ts";
 import { appendPart, PartBytes } from "./split.ts";
 
@@ -185,16 +185,16 @@ export class Spread {
   answers(replies: readonly PartReply[]): Uint8Array[] {
     const elements = replies.map(({ bytes, isError }) => isError ? null : elementsOf(bytes));
     return this.#answers.map(({ command, places, partOf }) => {
-      const found = places.map(({ part, place }): PartReply => {
+      const found = places.map(({ part, place }) => {
         const bytes = elements[part]?.[place] ?? replies[part]!.bytes;
-        return { bytes, isError: bytes[0] === 45, /* - */ isFailure: elements[part] == null };
+        const isError = bytes[0] === 45; /* - */
+        return new PartReply(bytes, bytes.length, isError, elements[part] == null);
       });
       if (partOf === null) return found[0]!.bytes.slice();
+      if (command.merge !== "concat") return MERGES[command.merge]!(found, 2);
       const used = places.map(({ part }) => part);
-      const merge = command.merge === "concat"
-        ? mergeInOrder(partOf.map((part) => used.indexOf(part)))
-        : MERGES[command.merge]!;
-      return merge(found, 2);
+      const owners = partOf.map((part) => used.indexOf(part));
+      return mergeInOrder(found, owners, owners.length).slice();
     });
   }
 }

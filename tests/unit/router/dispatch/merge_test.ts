@@ -7,19 +7,24 @@
 import { assert, assertEquals } from "@std/assert";
 import type { MergeRule } from "../../../../src/command/command.ts";
 import type { Protocol } from "../../../../src/resp/encoder.ts";
-import type { PartReply } from "../../../../src/router/dispatch/gather.ts";
+import { PartReply } from "../../../../src/router/dispatch/gather.ts";
 import { firstError, mergeInOrder, MERGES } from "../../../../src/router/dispatch/merge.ts";
 import { probeKey } from "../../../../src/resp/probe_key.ts";
 import { latin1, textOf } from "../../../support/pieces.ts";
 
+/** A reply in memory that has more, as it has after a longer one. */
+function partOf(text: string, isError: boolean, isFailure: boolean): PartReply {
+  return new PartReply(latin1(`${text}$1\r\nz\r\n`), text.length, isError, isFailure);
+}
+
 /** A server's reply. */
 function reply(text: string): PartReply {
-  return { bytes: latin1(text), isError: /^[-!]/.test(text), isFailure: false };
+  return partOf(text, /^[-!]/.test(text), false);
 }
 
 /** An error that the proxy put in the place of a reply. */
 function failure(text: string): PartReply {
-  return { bytes: latin1(text), isError: true, isFailure: true };
+  return partOf(text, true, true);
 }
 
 function merge(name: MergeRule, replies: readonly PartReply[], protocol: Protocol = 2): string {
@@ -170,7 +175,8 @@ const IN_ORDER: readonly (readonly [
 
 for (const [promise, owners, replies, merged] of IN_ORDER) {
   Deno.test(`answers to many keys, put in their order: ${promise}`, () => {
-    assertEquals(textOf(mergeInOrder(Uint16Array.from(owners))(replies.map(reply), 2)), merged);
+    const found = mergeInOrder(replies.map(reply), Uint16Array.from(owners), owners.length);
+    assertEquals(textOf(found), merged);
   });
 }
 
@@ -179,7 +185,7 @@ Deno.test("more than a thousand answers are put in order", () => {
   const part = (id: number) =>
     reply(`*1000\r\n${Array.from({ length: 1000 }, (_, i) => `:${3 * i + id}\r\n`).join("")}`);
   assertEquals(
-    textOf(mergeInOrder(owners)([0, 1, 2].map(part), 2)),
+    textOf(mergeInOrder([0, 1, 2].map(part), owners, owners.length)),
     `*3000\r\n${Array.from({ length: 3000 }, (_, i) => `:${i}\r\n`).join("")}`,
   );
 });
