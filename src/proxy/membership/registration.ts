@@ -27,6 +27,7 @@
  * @module
  */
 
+import { Backoff } from "../../base/backoff.ts";
 import { logger } from "../../base/log.ts";
 import { sleep } from "../../base/sleep.ts";
 import { changeState, type StateMoves } from "../../base/state.ts";
@@ -76,7 +77,7 @@ export interface RegistrationEvents {
 export interface RegistrationTimes {
   /** How long an entry of the same id may take to end at the start: its process may have died. */
   readonly takeoverMs: number;
-  /** Between two tries to be set online. @default 3000 */
+  /** Longest wait between two tries to be set online; the first ones follow sooner. @default 3000 */
   readonly askMs?: number;
   /** A pause of this process from which on its table is doubted. */
   readonly gapMs: number;
@@ -93,7 +94,8 @@ const MOVES: StateMoves<RegistrationState> = {
   stopped: [],
 };
 
-const ASK_MS = 3_000;
+/** Waits between two tries to be set online: a dashboard that starts as well leads in a moment. */
+const ASK = { firstMs: 200, maxMs: 3_000, jitter: 0 };
 
 /** How often a reason for not being online is logged while it stays the same, in milliseconds. */
 const REASON_MS = 60_000;
@@ -302,6 +304,7 @@ export class Registration {
     if (this.#isAsking) return;
     this.#isAsking = true;
     let [logged, loggedMs] = ["", 0];
+    const backoff = new Backoff({ ...ASK, maxMs: this.#times.askMs ?? ASK.maxMs });
     try {
       while (this.#state === "waiting") {
         try {
@@ -312,7 +315,7 @@ export class Registration {
             log.warn("{id} waits to be set online: {error}", { id, error });
             [logged, loggedMs] = [`${error}`, this.#timers.nowMs()];
           }
-          await sleep(this.#times.askMs ?? ASK_MS, this.#stopping.signal, this.#timers);
+          await sleep(backoff.nextMs(), this.#stopping.signal, this.#timers);
         }
       }
     } finally {

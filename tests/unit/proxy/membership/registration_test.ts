@@ -60,23 +60,23 @@ class TestRegistration implements AsyncDisposable {
   }
 }
 
-Deno.test("a proxy that is refused asks again after askMs, not before", async () => {
+Deno.test("a proxy that is refused asks again after 200 ms, then less and less often, up to askMs", async () => {
   await using folder = await StoreFolder.make();
   const store = await folder.openFilled("a:1");
   let asks = 0;
   await using test = new TestRegistration(store, {
     askOnline: () => {
-      if (++asks < 3) return Promise.reject(new Error("no"));
+      if (++asks < 7) return Promise.reject(new Error("no"));
       return changeProxyState(store, RECORD.id, "online");
     },
   });
   await test.registration.start();
   await until(() => test.timers.nextMs !== undefined);
-  for (const asked of [1, 2]) {
-    test.timers.advance(2_999);
-    assertEquals(asks, asked);
+  for (const [i, waitMs] of [200, 400, 800, 1_600, 3_000, 3_000].entries()) {
+    test.timers.advance(waitMs - 1);
+    assertEquals(asks, i + 1);
     await test.advance(1);
-    await until(() => asks === asked + 1);
+    await until(() => asks === i + 2);
   }
   await test.isAt("load");
 });
