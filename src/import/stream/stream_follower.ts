@@ -13,7 +13,7 @@
  */
 
 import { delay } from "@std/async/delay";
-import { encodeRequest, utf8 } from "../../resp/encoder.ts";
+import { encodeRequest } from "../../resp/encoder.ts";
 import { latin1 } from "../../resp/latin1.ts";
 import { RequestParser } from "../../resp/request_parser.ts";
 import { RedisError } from "../../redis/reply.ts";
@@ -38,6 +38,7 @@ import { NOT_THERE } from "../target/lane.ts";
 import type { SentRequest } from "../target/request_batch.ts";
 import { ChangeError, ChangeWriter, type WriterPause } from "./change_writer.ts";
 import { idOf, KeyMarks, type KeyShare } from "./key_marks.ts";
+import { callsLoaded, Libraries, sendAnywhere } from "./libraries.ts";
 
 /** What a follower works with. */
 export interface FollowOptions {
@@ -83,6 +84,7 @@ export class StreamFollower {
   readonly #options: FollowOptions;
   readonly #marks: KeyMarks;
   readonly #writer: ChangeWriter;
+  readonly #libraries = new Libraries();
   readonly #parser = new RequestParser();
   #sent: SentMark[] = [];
   /** The end of the changes that have come. */
@@ -173,6 +175,7 @@ export class StreamFollower {
       await this.#followWindow(link);
       this.#end = { offset: link.offset, database: this.#writer.database };
       await this.#settle();
+      await this.#load();
       this.#note();
     });
   }
@@ -182,6 +185,7 @@ export class StreamFollower {
     await this.#turns.take(async () => {
       for (const { database, key } of keys) this.#marks.add(database, key);
       await this.#settle();
+      await this.#load();
       this.#note();
     });
   }
@@ -190,6 +194,7 @@ export class StreamFollower {
   async finish(): Promise<void> {
     await this.#turns.take(async () => {
       await this.#settleAll();
+      await this.#load();
       this.#note();
     });
   }
@@ -228,6 +233,7 @@ export class StreamFollower {
       }
       const offset = link.offset + passed;
       if (outcome === "request") {
+        if (!this.#libraries.isEmpty && callsLoaded(findCommand(parser)?.name)) await this.#load();
         const pause = this.#writer.write(parser, offset);
         if (pause !== undefined) await this.#pause(pause, parser, offset);
         parser.next();
@@ -242,9 +248,10 @@ export class StreamFollower {
   async #pause(pause: WriterPause, parser: RequestParser, offset: number): Promise<void> {
     const words = wordsOf(parser);
     if (pause === "learn") return await this.#learn(words, parser, offset);
-    const { choice, flushes, flush } = this.#options;
+    if (pause === "everywhere") return this.#libraries.add(words);
+    const { choice, flushes, flush, target } = this.#options;
     const canFlush = flush !== undefined || choice.isAll && choice.keepsNames;
-    if (pause === "flush" && !(flushes && canFlush)) {
+    if (!(flushes && canFlush)) {
       throw new ChangeError(
         `the source has deleted all keys (${
           latin1(words[0]!)
@@ -254,29 +261,19 @@ export class StreamFollower {
       );
     }
     await this.#settleAll();
-    if (pause === "flush" && flush !== undefined) {
+    if (flush !== undefined) {
       const isOne = latin1(words[0]!).toLowerCase() === "flushdb";
       await flush(isOne ? this.#writer.database : undefined);
-      return this.#marks.redoNewer();
-    }
-    replaceLibrary(words);
-    await this.#sendAnywhere(words);
+    } else await sendAnywhere(target, this.#writer.database, [words]);
     // Keys that were read again, and exist, are gone now.
-    if (pause === "flush") this.#marks.redoNewer();
+    this.#marks.redoNewer();
   }
 
-  /** Sends a request that may be made twice, as nothing else is under way, until it is answered well. */
-  async #sendAnywhere(words: readonly Uint8Array[]): Promise<void> {
-    const { target } = this.#options;
-    const endMs = performance.now() + REPEATED_MS;
-    for (;;) {
-      const batch = target.beginAnywhere(this.#writer.database).request(words.length);
-      for (const word of words) batch.word(word);
-      const failed = (await target.takeTrouble()).find(({ error }) => error !== "");
-      if (failed === undefined || isHarmless(failed)) return;
-      if (isLasting(failed) || performance.now() > endMs) throw refusal(failed);
-      await delay(REPEAT_DELAY_MS);
-    }
+  /** Sends scripts and functions that have come. */
+  async #load(): Promise<void> {
+    if (this.#libraries.isEmpty) return;
+    await this.#settleAll();
+    await this.#libraries.send(this.#options.target);
   }
 
   /** Asks the source where the keys of a command are that the table does not have. */
@@ -375,9 +372,8 @@ export class StreamFollower {
       }
       for (const value of (await Promise.all(reads)).flat()) {
         if (this.#marks.isLost(value)) continue;
-        this.#options.beforeSending(value.offset);
+        this.wasRead(value);
         this.#rewrite(value);
-        this.#marks.wasRead(value, value.offset);
       }
       await target.roomEverywhere();
     }
@@ -411,14 +407,6 @@ export function writeValue(
   });
 }
 
-/** Several sources may replicate the same library: the second one takes the place of the first. */
-function replaceLibrary(words: Uint8Array[]): void {
-  if (words.length !== 3 || latin1(words[0]!).toLowerCase() !== "function") return;
-  const name = latin1(words[1]!).toLowerCase();
-  if (name === "load") words.splice(2, 0, utf8("REPLACE"));
-  if (name === "restore") words.push(utf8("REPLACE"));
-}
-
 function wordsOf(parser: RequestParser): Uint8Array[] {
   return Array.from(
     { length: parser.count },
@@ -435,10 +423,4 @@ function keysOf({ words }: SentRequest): Uint8Array[] {
   if (command === undefined) return words.length > 1 ? [words[1]!] : [];
   const count = keyIndexes(command, request, KEYS);
   return Array.from({ length: Math.max(0, count) }, (_, i) => words[KEYS.values[i]!]!);
-}
-
-/** A library or script that is not there cannot be deleted, and need not be. */
-function isHarmless({ words, error }: SentRequest): boolean {
-  const isDelete = words[1] !== undefined && latin1(words[1]).toLowerCase() === "delete";
-  return isDelete && /not found/i.test(error ?? "");
 }
