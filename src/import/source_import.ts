@@ -9,8 +9,10 @@
  */
 
 import { delay } from "@std/async/delay";
-import { keysIn } from "../redis/info.ts";
+import { databasesIn, keysIn } from "../redis/info.ts";
+import type { Word } from "../redis/connection.ts";
 import type { TlsToServers } from "../io/tls.ts";
+import { scanned } from "./clear_keys.ts";
 import type { ImportCounts } from "./import_counts.ts";
 import type { ImportState, SourceState } from "./import_state.ts";
 import type { KeyChoice } from "./key_choice.ts";
@@ -21,6 +23,7 @@ import { ReplicaLink, SourceError } from "./source/replica_link.ts";
 import type { SourceServer } from "./source/source_address.ts";
 import { SourceControl, type SourceKey } from "./source/source_control.ts";
 import type { KeyShare } from "./stream/key_marks.ts";
+import { ExpiryTimes } from "./stream/expiry_times.ts";
 import { StreamFollower } from "./stream/stream_follower.ts";
 import { Target } from "./target/target.ts";
 
@@ -73,6 +76,8 @@ const AHEAD_BYTES = 1024 * 1024;
 export const UNCLEAR_NOTE = "unclear scripts";
 /** Copies of all keys that fail one after the other. */
 const COPIES_MAX = 5;
+/** Keys of one SCAN. */
+const SCAN_COUNT = 1_000;
 /**
  * A key that expires within this time after all keys are copied is read again then, in milliseconds: it must
  * not expire here before all changes are made to it that were made at the source while it lived.
@@ -107,6 +112,10 @@ export class SourceImport {
   #link: ReplicaLink | undefined;
   /** The end of what has come, as far as it is whole. */
   #reached: { history: string; offset: number } | undefined;
+  /** When its keys expire. */
+  readonly #times = new ExpiryTimes();
+  /** Whether they were read. */
+  #hasTimes = false;
   #copiesFailed = 0;
   #isStopped = false;
   /** Why it was stopped; undefined: it was told to. */
@@ -185,6 +194,7 @@ export class SourceImport {
     const { share } = this;
     const follower = this.#follower = new StreamFollower({
       ...{ target, choice, flushes, share, counts: this.counts, control: this.control },
+      times: this.#times,
       flush: flush && ((database) => flush(this, database)),
       beforeSending: (offset) => {
         if (offset <= this.#state.limit) return;
@@ -315,6 +325,7 @@ export class SourceImport {
       onGood();
     };
     if (start.isFull) await this.#copy(link, follower, start.rdbBytes, fill);
+    else if (!this.#hasTimes) await this.#readTimes();
     this.#reached = { history: start.history, offset: link.offset };
     if (start.isFull) follower.begin(link.offset);
     this.isCatchingUp = true;
@@ -365,6 +376,7 @@ export class SourceImport {
     this.rdbFrom = this.counts.bytes;
     this.#setPhase("copying");
     follower.forget();
+    this.#times.clear();
     const { window } = link;
     const startMs = performance.now();
     // Until then we may be behind.
@@ -379,6 +391,7 @@ export class SourceImport {
     this.counts.bytes += window.length;
     this.counts.keys = this.counts.expired = 0;
     const { share } = this;
+    const times = this.#times;
     const isLost = share && (({ database, key }: SourceKey) => {
       if (share.isMine(key)) return false;
       share.take(database, key);
@@ -388,13 +401,35 @@ export class SourceImport {
       ...{ window, choice, counts: this.counts, target: this.#target!, fill, isLost },
       defers: (read) => {
         if (isLost?.({ database: read.database, key: read.name })) return true;
-        if (read.expiryMs === 0 || read.expiryMs > Date.now() + leftMs()) return false;
+        if (read.expiryMs === 0) return false;
+        if (read.expiryMs > Date.now() + leftMs()) {
+          times.set(read.database, read.nameBytes, read.nameStart, read.nameEnd, read.expiryMs);
+          return false;
+        }
         follower.defer({ database: read.database, key: read.name });
         return true;
       },
     });
+    this.#hasTimes = true;
     await link.endRdb();
     this.#copiesFailed = 0;
+  }
+
+  /** Reads when keys expire that an earlier process has copied. */
+  async #readTimes(): Promise<void> {
+    const { control } = this;
+    const { choice } = this.#setup;
+    for (const { database } of databasesIn(await control.info())) {
+      const ask = (requests: readonly (readonly Word[])[]) => control.pipeline(database, requests);
+      for await (const names of scanned(ask, SCAN_COUNT)) {
+        const keys = names.filter((key) => choice.wants(database, key));
+        const expiries = await control.expiriesOf(database, keys);
+        for (const [i, key] of keys.entries()) {
+          this.#times.set(database, key, 0, key.length, expiries[i]!);
+        }
+      }
+    }
+    this.#hasTimes = true;
   }
 
   #setPhase(phase: SourceImport["phase"]): void {

@@ -121,13 +121,22 @@ export class SourceControl {
     return groups.flatMap((group, i) => this.#valuesIn(group, executed[i]!));
   }
 
+  /** Reads when keys of a database expire, in Unix milliseconds; 0: never. */
+  async expiriesOf(database: number, keys: readonly Uint8Array[]): Promise<number[]> {
+    const replies = await this.pipeline(database, keys.map((key) => [this.#expiryWord, key]));
+    const failed = replies.find((reply) => reply instanceof RedisError);
+    if (failed !== undefined) throw failed;
+    const now = Date.now();
+    return replies.map((time) => this.#expiryMs(time as number, now));
+  }
+
   #transaction(keys: readonly SourceKey[]): Word[][] {
     const requests: Word[][] = [["MULTI"]];
     for (const [i, { database, key }] of keys.entries()) {
       // A cluster has one database.
       const isOther = database !== keys[i - 1]?.database;
       if (isOther && !this.#isInCluster) requests.push(["SELECT", database]);
-      requests.push(["DUMP", key], [this.#hasExpiryTime ? "PEXPIRETIME" : "PTTL", key]);
+      requests.push(["DUMP", key], [this.#expiryWord, key]);
     }
     return [...requests, ["INFO", "replication"], ["EXEC"]];
   }
@@ -141,13 +150,21 @@ export class SourceControl {
     const [now, offset] = [Date.now(), offsetIn(replyText(found.at(-1)!))];
     return keys.map((key, i) => {
       const [dump, time] = [found[2 * i] as Uint8Array | null, found[2 * i + 1] as number];
-      const expiryMs = time < 0 ? 0 : this.#hasExpiryTime ? time : now + time;
-      return { ...key, dump, expiryMs, offset };
+      return { ...key, dump, expiryMs: this.#expiryMs(time, now), offset };
     });
   }
 
   get #hasExpiryTime(): boolean {
     return this.version !== "" && !isOlder(this.version, "7.0.0");
+  }
+
+  get #expiryWord(): string {
+    return this.#hasExpiryTime ? "PEXPIRETIME" : "PTTL";
+  }
+
+  /** Unix milliseconds, by the reply to it; 0: never. */
+  #expiryMs(time: number, nowMs: number): number {
+    return time < 0 ? 0 : this.#hasExpiryTime ? time : nowMs + time;
   }
 
   /** Asks where the keys of a command are; undefined: the server does not know it. */

@@ -14,6 +14,7 @@ import type { ImportCounts } from "../import_counts.ts";
 import type { KeyChoice } from "../key_choice.ts";
 import type { KeyPositions } from "../source/source_control.ts";
 import { type CommandPlan, hasHiddenKeys, planOf } from "./command_plan.ts";
+import type { ExpiryTimes } from "./expiry_times.ts";
 import type { KeyMarks } from "./key_marks.ts";
 import { ReplicatedScripts } from "./replicated_scripts.ts";
 import type { RequestBatch } from "../target/request_batch.ts";
@@ -35,10 +36,12 @@ export type WriterPause = "everywhere" | "flush" | "learn";
 /** First RDB version of servers that surely know `SET … PXAT`. */
 const SET_TIME_SINCE = 10;
 /**
- * A key that expires sooner than this after we are in step is read again instead: it must not expire here
- * before all changes are made to it that were made at the source while it lived.
+ * A key that expires sooner than this after we are in step is read again whenever it changes: it may have expired here
+ * before changes are made to it that were made at the source while it lived.
  */
 const SOON_MS = 1_000;
+/** The same for a change of several keys. Nothing that comes later shows that one of them was gone. */
+const SOON_OF_SEVERAL_MS = 60_000;
 /** When we are further behind, a time to live that runs from now on would be wrong. */
 const LATE_MS = 1_000;
 /** Sources are asked each second how far we are behind; after so long without, nobody knows. */
@@ -60,15 +63,23 @@ export class ChangeWriter {
   readonly #target: Target;
   readonly #choice: KeyChoice;
   readonly #marks: KeyMarks;
+  readonly #times: ExpiryTimes;
   readonly #counts: ImportCounts;
   readonly #scripts = new ReplicatedScripts();
   /** Commands that the table does not have, as the source describes them. */
   readonly #learned = new Map<string, KeyPositions>();
 
-  constructor(target: Target, choice: KeyChoice, marks: KeyMarks, counts: ImportCounts) {
+  constructor(
+    target: Target,
+    choice: KeyChoice,
+    marks: KeyMarks,
+    times: ExpiryTimes,
+    counts: ImportCounts,
+  ) {
     this.#target = target;
     this.#choice = choice;
     this.#marks = marks;
+    this.#times = times;
     this.#counts = counts;
   }
 
@@ -201,11 +212,34 @@ export class ChangeWriter {
     // A value that has this change already; with other keys, all are read again.
     if (free === 0 && count === 1 && plan !== "reread" && offset > this.doubtfulUntil) return;
     const isPlain = isOneSlot && free === count && wanted === count && plan !== "reread" &&
-      (this.#choice.keepsNames || !hasHiddenKeys(name));
+      (this.#choice.keepsNames || !hasHiddenKeys(name)) &&
+      (this.#times.isEmpty || !this.#mayBeGone(request, plan, name, count));
     if (isPlain) return this.#send(request, plan, slot, count);
     for (let i = 0; i < count; i++) this.#mark(request, KEYS.values[i]!);
     if (name === "move") this.#mark(request, 1, Number(textAt(request, 2)));
     if (name === "copy") this.#markCopy(request);
+  }
+
+  /** Whether a key may have expired here before a change of it, and the change needs what was there. */
+  #mayBeGone(request: RequestParser, plan: CommandPlan, name: string, count: number): boolean {
+    const soonMs = count > 1 ? SOON_OF_SEVERAL_MS : SOON_MS;
+    const untilMs = Date.now() + soonMs + 2 * this.#lagNow();
+    // With its name, a key takes its time along.
+    const takesTime = name === "rename" || name === "renamenx";
+    for (let i = 0; i < count; i++) {
+      const [start, end] = [request.start(KEYS.values[i]!), request.end(KEYS.values[i]!)];
+      const expiryMs = this.#times.of(this.database, request.bytes, start, end);
+      if (expiryMs === 0 || expiryMs >= untilMs && !takesTime) continue;
+      // A whole value needs nothing.
+      return plan !== "setex" && (plan !== "set" || expiryOf(request, plan) === 0);
+    }
+    return false;
+  }
+
+  /** A change was made to one key, by which it expires at a time; 0: it does not. */
+  #expires(request: RequestParser, place: number, expiryMs: number): void {
+    const [start, end] = [request.start(place), request.end(place)];
+    this.#times.set(this.database, request.bytes, start, end, expiryMs);
   }
 
   #markCopy(request: RequestParser): void {
@@ -246,6 +280,7 @@ export class ChangeWriter {
       const isLate = lagMs > LATE_MS && !isPointInTime(request);
       if (isSoon || isLate) return this.#mark(request, 1);
     }
+    if (plan !== "pass" && expiryMs !== 0) this.#expires(request, 1, Math.max(0, expiryMs));
     if (plan === "expire") return this.#expireAt(request, slot, expiryMs);
     if (plan === "setex") return this.#sendSet(request, slot, 3, expiryMs);
     if (plan === "set" && request.count > 3 && !this.#isUnderstood(request)) {
@@ -303,6 +338,7 @@ export class ChangeWriter {
     this.#counts.commands++;
     for (let i = 1; i < request.count; i++) {
       if (!this.#begins(request, offset, i)) continue;
+      this.#expires(request, i, 0);
       const { bytes, start, end } = this.#nameAt(request, i);
       this.#lane(this.#target.placement.slotIdOf(bytes, start, end)).request(2).word("DEL")
         .part(bytes, start, end);
@@ -313,6 +349,7 @@ export class ChangeWriter {
     this.#counts.commands++;
     for (let i = 1; i + 1 < request.count; i += 2) {
       if (!this.#begins(request, offset, i)) continue;
+      this.#expires(request, i, 0);
       const { bytes, start, end } = this.#nameAt(request, i);
       this.#lane(this.#target.placement.slotIdOf(bytes, start, end)).request(3).word("SET")
         .part(bytes, start, end)

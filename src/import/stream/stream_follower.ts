@@ -37,6 +37,7 @@ import {
 import { NOT_THERE } from "../target/lane.ts";
 import type { SentRequest } from "../target/request_batch.ts";
 import { ChangeError, ChangeWriter, type WriterPause } from "./change_writer.ts";
+import type { ExpiryTimes } from "./expiry_times.ts";
 import { idOf, KeyMarks, type KeyShare } from "./key_marks.ts";
 import { callsLoaded, Libraries, sendAnywhere } from "./libraries.ts";
 
@@ -46,6 +47,8 @@ export interface FollowOptions {
   readonly choice: KeyChoice;
   readonly counts: ImportCounts;
   readonly control: SourceControl;
+  /** When keys expire that were copied. */
+  readonly times: ExpiryTimes;
   /** Whether FLUSHALL and FLUSHDB are followed. */
   readonly flushes: boolean;
   /**
@@ -96,9 +99,9 @@ export class StreamFollower {
 
   constructor(options: FollowOptions) {
     this.#options = options;
-    const { target, choice, counts, share } = options;
+    const { target, choice, counts, share, times } = options;
     this.#marks = new KeyMarks(share);
-    this.#writer = new ChangeWriter(target, choice, this.#marks, counts);
+    this.#writer = new ChangeWriter(target, choice, this.#marks, times, counts);
   }
 
   /**
@@ -134,8 +137,10 @@ export class StreamFollower {
 
   /** A key was read at the source by others, and written: changes up to then are not made to it. */
   wasRead(value: ReadValue): void {
-    this.#options.beforeSending(value.offset);
-    this.#marks.wasRead(value, value.offset);
+    const { database, key, expiryMs, offset } = value;
+    this.#options.beforeSending(offset);
+    this.#options.times.set(database, key, 0, key.length, expiryMs);
+    this.#marks.wasRead(value, offset);
   }
 
   /** Whether changes that come may have been made before. */

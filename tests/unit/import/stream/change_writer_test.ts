@@ -12,6 +12,7 @@ import { RequestParser } from "../../../../src/resp/request_parser.ts";
 import { ImportCounts } from "../../../../src/import/import_counts.ts";
 import { type ChoiceRules, KeyChoice } from "../../../../src/import/key_choice.ts";
 import { ChangeError, ChangeWriter } from "../../../../src/import/stream/change_writer.ts";
+import { ExpiryTimes } from "../../../../src/import/stream/expiry_times.ts";
 import { KeyMarks } from "../../../../src/import/stream/key_marks.ts";
 import type { TargetAccess } from "../../../../src/import/target/lane.ts";
 import { Target } from "../../../../src/import/target/target.ts";
@@ -26,14 +27,15 @@ function makeWriter(rules: Partial<ChoiceRules> = {}) {
   const choice = new KeyChoice({ ...none, ...rules });
   const marks = new KeyMarks();
   const counts = new ImportCounts();
-  const writer = new ChangeWriter(target, choice, marks, counts);
+  const times = new ExpiryTimes();
+  const writer = new ChangeWriter(target, choice, marks, times, counts);
   const write = (...words: string[]) => {
     const parser = new RequestParser();
     const bytes = encodeRequest(words);
     assertEquals(parser.parse(bytes, 0, bytes.length), "request");
     assertEquals(writer.write(parser, 1), undefined);
   };
-  return { writer, marks, write, counts };
+  return { writer, marks, write, counts, times };
 }
 
 Deno.test("a script that touches no key is passed over; one that may use keys it does not declare is counted", () => {
@@ -103,4 +105,30 @@ Deno.test("a key whose life is prolonged is read again when we are late: it may 
   write("SADD", "b", "added");
   write("PEXPIREAT", "b", "99999999999999");
   assertEquals(marks.dirtyCount, 1);
+});
+
+Deno.test("a key that ends soon is read again when a change needs its value; a longer life, a new value or none end that", () => {
+  const { writer, marks, write, times } = makeWriter();
+  const dirty = (...words: string[]) => {
+    write(...words);
+    const count = marks.dirtyCount;
+    marks.clear();
+    return count;
+  };
+  const at = (ms: number) => `${Date.now() + ms}`;
+  writer.sawLag(100);
+  write("SET", "k", "v", "PXAT", at(5_000));
+  assertEquals([dirty("APPEND", "k", "x"), dirty("SINTERSTORE", "{k}b", "k")], [0, 2]);
+  writer.sawLag(3_000);
+  assertEquals([dirty("APPEND", "k", "x"), dirty("SET", "k", "v", "KEEPTTL")], [1, 1]);
+  assertEquals([dirty("DEL", "k"), dirty("APPEND", "k", "x")], [0, 0]);
+  for (const [words, count] of [[["PERSIST"], 1], [["SET", "v"], 0]] as const) {
+    times.set(0, new TextEncoder().encode("p"), 0, 1, Date.now() + 500);
+    assertEquals(dirty(words[0], "p", ...words.slice(1)), count);
+    if (count === 0) assertEquals(dirty("APPEND", "p", "x"), 0);
+  }
+  writer.sawLag(0);
+  write("SETEX", "k", "100", "v");
+  // It takes its time along to another name.
+  assertEquals([dirty("APPEND", "k", "x"), dirty("RENAME", "k", "{k}n")], [0, 2]);
 });
