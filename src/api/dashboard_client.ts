@@ -6,165 +6,94 @@
 
 import type { AllowedCommand } from "../model/allowed_command.ts";
 import type { SlotRule } from "../hash/placement.ts";
-import type { Role } from "../model/dashboard_user.ts";
 import type { MigrateTaskRecord } from "../model/migrate_task.ts";
 import { PROXY_SHAPE, type ProxyRecord, type ProxyState } from "../model/proxy.ts";
-import type { ReadPolicy, UserLimits } from "../model/redis_user.ts";
 import type { ServerType } from "../model/server.ts";
 import type { SlotRecord } from "../model/slot.ts";
 import {
   ANSWER_SHAPES,
-  type AuditAnswer,
-  type AuditFilter,
   type CancelMode,
   type CheckAnswer,
   type DoneAnswer,
   type EventsAnswer,
   type GroupAnswer,
-  type ImportedUsersAnswer,
   type KeyPlaceAnswer,
   type MigrateBody,
   type MigrateStatusAnswer,
-  type NewTokenAnswer,
   type OverviewAnswer,
   type QueuedAnswer,
   type RebalanceBody,
   type RebalancePlanAnswer,
-  type RedisUsersAnswer,
   type SlotRangeBody,
   type SlotRulesAnswer,
   type SlowRequestsAnswer,
   type SwitchedAnswer,
-  type TokenAnswer,
-  type TokenBody,
-  type UserAnswer,
 } from "./answers.ts";
 import type { ClusterView, SentinelsView } from "./cluster_view.ts";
-import {
-  type DashboardAccess,
-  DashboardRequests,
-  queryOf,
-  segmentOf,
-} from "./dashboard_requests.ts";
+import { queryOf, segmentOf } from "./dashboard_requests.ts";
+import { UsersClient } from "./users_client.ts";
 
 /** See the header. Its methods reject as those of {@linkcode DashboardRequests} do. */
-export class DashboardClient {
-  readonly #requests: DashboardRequests;
-
-  /** Connects nothing yet. */
-  constructor(access: DashboardAccess) {
-    this.#requests = new DashboardRequests(access);
-  }
-
+export class DashboardClient extends UsersClient {
   /** The dashboard that gets the requests, `host:port`: the address that was given, or the leader that it named. */
   get address(): string {
-    return this.#requests.address;
+    return this.requests.address;
   }
 
   // -- the cluster --
 
   /** Product, requests per second, INFO of every master. */
   overview(): Promise<OverviewAnswer> {
-    return this.#requests.read("/api/overview", ANSWER_SHAPES.overview);
+    return this.requests.read("/api/overview", ANSWER_SHAPES.overview);
   }
 
   /** The whole cluster at this moment. */
   cluster(): Promise<ClusterView> {
-    return this.#requests.read("/api/cluster", ANSWER_SHAPES.cluster);
+    return this.requests.read("/api/cluster", ANSWER_SHAPES.cluster);
   }
 
   /** What is wrong with what is stored. */
   check(): Promise<CheckAnswer> {
-    return this.#requests.read("/api/check", ANSWER_SHAPES.check);
-  }
-
-  // -- who may do what, and who did --
-
-  /** The users of the dashboard. */
-  users(): Promise<readonly UserAnswer[] | null> {
-    return this.#requests.read("/api/users", ANSWER_SHAPES.users);
-  }
-
-  /** Makes a user. */
-  addUser(name: string, role: Role, password: string): Promise<DoneAnswer> {
-    return this.#requests.change("POST", "/api/users", { name, role, password });
-  }
-
-  /** Changes a user's role, password or both. */
-  setUser(
-    name: string,
-    change: { readonly role?: Role; readonly password?: string },
-  ): Promise<DoneAnswer> {
-    return this.#requests.change("PUT", `/api/users/${encodeURIComponent(name)}`, change);
-  }
-
-  /** Removes a user. */
-  removeUser(name: string): Promise<DoneAnswer> {
-    return this.#requests.change("DELETE", `/api/users/${encodeURIComponent(name)}`);
-  }
-
-  /** The API tokens. */
-  tokens(): Promise<readonly TokenAnswer[] | null> {
-    return this.#requests.read("/api/tokens", ANSWER_SHAPES.tokens);
-  }
-
-  /** Makes an API token. */
-  addToken(body: TokenBody): Promise<NewTokenAnswer> {
-    return this.#requests.post("/api/tokens", body, ANSWER_SHAPES.newToken, true);
-  }
-
-  /** Withdraws an API token. */
-  removeToken(name: string): Promise<DoneAnswer> {
-    return this.#requests.change("DELETE", `/api/tokens/${encodeURIComponent(name)}`);
-  }
-
-  /** Who did what, newest first. */
-  audit(filter: AuditFilter): Promise<AuditAnswer> {
-    return this.#requests.read(`/api/audit?${queryOf({ ...filter })}`, ANSWER_SHAPES.audit);
+    return this.requests.read("/api/check", ANSWER_SHAPES.check);
   }
 
   /** Outage events, newest first, and the outages that have not ended. */
   events(
     filter: { readonly limit: number; readonly since?: number; readonly kind?: string },
   ): Promise<EventsAnswer> {
-    return this.#requests.read(`/api/events?${queryOf(filter)}`, ANSWER_SHAPES.events);
+    return this.requests.read(`/api/events?${queryOf(filter)}`, ANSWER_SHAPES.events);
   }
 
   /** The newest slow requests of all proxies. */
   slowRequests(limit: number): Promise<SlowRequestsAnswer> {
-    return this.#requests.read(`/api/slowlog?limit=${limit}`, ANSWER_SHAPES.slowRequests);
+    return this.requests.read(`/api/slowlog?limit=${limit}`, ANSWER_SHAPES.slowRequests);
   }
 
   /** Hot and big keys of all proxies. */
   hotKeys(limit: number) {
-    return this.#requests.read(`/api/hotkeys?limit=${limit}`, ANSWER_SHAPES.hotKeys);
-  }
-
-  /** Finds out whether the token is the right one; changes nothing. */
-  login(): Promise<DoneAnswer> {
-    return this.#requests.change("POST", "/api/login");
+    return this.requests.read(`/api/hotkeys?limit=${limit}`, ANSWER_SHAPES.hotKeys);
   }
 
   // -- groups and servers --
 
   /** Every group; `null` when there is none. */
   groups(): Promise<readonly GroupAnswer[] | null> {
-    return this.#requests.read("/api/server_groups", ANSWER_SHAPES.groups);
+    return this.requests.read("/api/server_groups", ANSWER_SHAPES.groups);
   }
 
   /** One group. */
   group(groupId: number): Promise<GroupAnswer> {
-    return this.#requests.read(`/api/server_group/${groupId}`, ANSWER_SHAPES.group);
+    return this.requests.read(`/api/server_group/${groupId}`, ANSWER_SHAPES.group);
   }
 
   /** Makes a group without servers. */
   addGroup(groupId: number): Promise<DoneAnswer> {
-    return this.#requests.change("PUT", "/api/server_groups", { id: groupId });
+    return this.requests.change("PUT", "/api/server_groups", { id: groupId });
   }
 
   /** Removes a group and its servers. */
   removeGroup(groupId: number): Promise<DoneAnswer> {
-    return this.#requests.change("DELETE", `/api/server_group/${groupId}`);
+    return this.requests.change("DELETE", `/api/server_group/${groupId}`);
   }
 
   /** Adds a server to a group, which is made when it is not there. */
@@ -177,29 +106,29 @@ export class DashboardClient {
   ): Promise<DoneAnswer> {
     const more = { ...(force ? { force } : {}), ...(zone === undefined ? {} : { zone }) };
     const body = { type, group_id: -1, addr, ...more };
-    return this.#requests.change("PUT", `/api/server_group/${groupId}/addServer`, body);
+    return this.requests.change("PUT", `/api/server_group/${groupId}/addServer`, body);
   }
 
   /** Says which zone a server is in; empty for none. */
   setServerZone(groupId: number, addr: string, zone: string): Promise<DoneAnswer> {
-    return this.#requests.change("PUT", `/api/server_group/${groupId}/zone`, { addr, zone });
+    return this.requests.change("PUT", `/api/server_group/${groupId}/zone`, { addr, zone });
   }
 
   /** Removes a server from a group. */
   removeServer(groupId: number, addr: string): Promise<DoneAnswer> {
-    return this.#requests.change("PUT", `/api/server_group/${groupId}/removeServer`, { addr });
+    return this.requests.change("PUT", `/api/server_group/${groupId}/removeServer`, { addr });
   }
 
   /** Makes a server the master of its group; with `force` even if it lags behind. */
   promoteServer(groupId: number, addr: string, force = false): Promise<DoneAnswer> {
     const body = { addr, group_id: groupId, ...(force ? { force } : {}) };
-    return this.#requests.change("POST", `/api/server_group/${groupId}/promote`, body);
+    return this.requests.change("POST", `/api/server_group/${groupId}/promote`, body);
   }
 
   /** Makes the best replica of a group its master. */
   switchMaster(groupId: number): Promise<SwitchedAnswer> {
     const path = `/api/server_group/${groupId}/switch`;
-    return this.#requests.post(path, {}, ANSWER_SHAPES.switched, true);
+    return this.requests.post(path, {}, ANSWER_SHAPES.switched, true);
   }
 
   /** Queues what empties a group, so that it can be removed. */
@@ -214,138 +143,104 @@ export class DashboardClient {
 
   /** INFO of a server, and its `maxmemory`. */
   redisStat(addr: string): Promise<Readonly<Record<string, string>>> {
-    return this.#requests.read(`/api/redis/${segmentOf(addr)}/stat`, ANSWER_SHAPES.redisStat);
+    return this.requests.read(`/api/redis/${segmentOf(addr)}/stat`, ANSWER_SHAPES.redisStat);
   }
 
   // -- sentinels --
 
   /** The sentinels, and what they say; null when there are none. */
   sentinels(): Promise<SentinelsView | null> {
-    return this.#requests.read("/api/sentinels", ANSWER_SHAPES.sentinels);
+    return this.requests.read("/api/sentinels", ANSWER_SHAPES.sentinels);
   }
 
   /** Adds a sentinel, which then watches every group. */
   addSentinel(addr: string): Promise<DoneAnswer> {
-    return this.#requests.change("POST", "/api/sentinels", { addr });
+    return this.requests.change("POST", "/api/sentinels", { addr });
   }
 
   /** Removes a sentinel; with `force` also one that does not answer. */
   removeSentinel(addr: string, force = false): Promise<DoneAnswer> {
     const body = force ? { force } : undefined;
-    return this.#requests.change("DELETE", `/api/sentinels/${segmentOf(addr)}`, body);
+    return this.requests.change("DELETE", `/api/sentinels/${segmentOf(addr)}`, body);
   }
 
   /** Has all sentinels watch the masters that the table has. */
   resyncSentinels(): Promise<DoneAnswer> {
-    return this.#requests.change("POST", "/api/sentinels/resync");
+    return this.requests.change("POST", "/api/sentinels/resync");
   }
 
   // -- slots --
 
   /** Every slot that is stored, in no order. */
   slots(): Promise<readonly SlotRecord[] | null> {
-    return this.#requests.read("/api/slots", ANSWER_SHAPES.slots);
+    return this.requests.read("/api/slots", ANSWER_SHAPES.slots);
   }
 
   /** One slot. */
   slot(slotId: number): Promise<SlotRecord> {
-    return this.#requests.read(`/api/slot/${slotId}`, ANSWER_SHAPES.slot);
+    return this.requests.read(`/api/slot/${slotId}`, ANSWER_SHAPES.slot);
   }
 
   /** Creates all slots, of no group; with `force` also when there are some. */
   initSlots(force: boolean): Promise<DoneAnswer> {
-    return this.#requests.change("POST", `/api/slots/init${force ? "?is_force=1" : ""}`);
+    return this.requests.change("POST", `/api/slots/init${force ? "?is_force=1" : ""}`);
   }
 
   /** Assigns slots that belong to no group. */
   setSlots(range: SlotRangeBody): Promise<DoneAnswer> {
-    return this.#requests.change("POST", "/api/slot", range);
+    return this.requests.change("POST", "/api/slot", range);
   }
 
   // -- slot rules --
 
   /** The slot rules. */
   slotRules(): Promise<SlotRulesAnswer> {
-    return this.#requests.read("/api/slot_rules", ANSWER_SHAPES.slotRules);
+    return this.requests.read("/api/slot_rules", ANSWER_SHAPES.slotRules);
   }
 
   /** Adds slot rules behind those that are there, or with `first` before them. */
   addSlotRules(rules: readonly SlotRule[], first = false): Promise<DoneAnswer> {
     const body = { rules, ...(first ? { first } : {}) };
-    return this.#requests.change("POST", "/api/slot_rules", body);
+    return this.requests.change("POST", "/api/slot_rules", body);
   }
 
   /** Removes slot rules. */
   removeSlotRules(patterns: readonly string[]): Promise<DoneAnswer> {
-    return this.#requests.change("POST", "/api/slot_rules/remove", { patterns });
+    return this.requests.change("POST", "/api/slot_rules/remove", { patterns });
   }
 
   /** Where a key is placed, and why. */
   testSlotRules(key: string): Promise<KeyPlaceAnswer> {
     const path = `/api/slot_rules/test?key=${encodeURIComponent(key)}`;
-    return this.#requests.read(path, ANSWER_SHAPES.keyPlace);
-  }
-
-  // -- users of Redis clients --
-
-  /** The users in the store that Redis clients log in as. */
-  redisUsers(): Promise<RedisUsersAnswer> {
-    return this.#requests.read("/api/redis_users", ANSWER_SHAPES.redisUsers);
-  }
-
-  /** Makes such a user, or adds rules to it. */
-  setRedisUser(name: string, rules: readonly string[]): Promise<DoneAnswer> {
-    return this.#requests.change("PUT", `/api/redis_users/${segmentOf(name)}`, { rules });
-  }
-
-  /** Limits what such a user may use at each proxy. */
-  limitRedisUser(name: string, limits: UserLimits): Promise<DoneAnswer> {
-    return this.#requests.change("PUT", `/api/redis_users/${segmentOf(name)}/limits`, limits);
-  }
-
-  /** Says where the clients of a user read from; undefined: as each proxy's configuration says. */
-  setReadsOfRedisUser(name: string, policy: ReadPolicy | undefined): Promise<DoneAnswer> {
-    const path = `/api/redis_users/${segmentOf(name)}/read_from`;
-    return this.#requests.change("PUT", path, { read_from: policy ?? "" });
-  }
-
-  /** Deletes such users. */
-  deleteRedisUsers(names: readonly string[]): Promise<DoneAnswer> {
-    return this.#requests.change("POST", "/api/redis_users/delete", { names });
-  }
-
-  /** Takes such users over from the text of an ACL file. */
-  importRedisUsers(text: string, file: string): Promise<ImportedUsersAnswer> {
-    const shape = ANSWER_SHAPES.importedUsers;
-    return this.#requests.post("/api/redis_users/import", { text, file }, shape, true);
+    return this.requests.read(path, ANSWER_SHAPES.keyPlace);
   }
 
   // -- migration --
 
   /** The slots that are on their way. */
   migrateStatus(): Promise<MigrateStatusAnswer> {
-    return this.#requests.read("/api/migrate/status", ANSWER_SHAPES.migrateStatus);
+    return this.requests.read("/api/migrate/status", ANSWER_SHAPES.migrateStatus);
   }
 
   /** Every migration task, oldest first. */
   migrateTasks(): Promise<readonly MigrateTaskRecord[] | null> {
-    return this.#requests.read("/api/migrate/tasks", ANSWER_SHAPES.migrateTasks);
+    return this.requests.read("/api/migrate/tasks", ANSWER_SHAPES.migrateTasks);
   }
 
   /** Queues one task for each slot; does not wait for them. */
   migrate(request: MigrateBody): Promise<DoneAnswer> {
-    return this.#requests.change("POST", "/api/migrate", request);
+    return this.requests.change("POST", "/api/migrate", request);
   }
 
   /** Cancels one task: a pending one goes, a running one is moved back unless it is nearly done. */
   cancelTask(name: string, mode?: CancelMode): Promise<DoneAnswer> {
     const body = mode === undefined ? undefined : { mode };
-    return this.#requests.change("DELETE", `/api/migrate/tasks/${encodeURIComponent(name)}`, body);
+    return this.requests.change("DELETE", `/api/migrate/tasks/${encodeURIComponent(name)}`, body);
   }
 
   /** Cancels every task. */
   cancelTasks(mode?: CancelMode): Promise<DoneAnswer> {
-    return this.#requests.change(
+    return this.requests.change(
       "POST",
       "/api/migrate/cancel",
       mode === undefined ? undefined : { mode },
@@ -364,31 +259,31 @@ export class DashboardClient {
 
   /** Lets migrations rest, or go on. */
   setMigrationsPaused(isPaused: boolean): Promise<DoneAnswer> {
-    return this.#requests.change("POST", `/api/migrate/${isPaused ? "pause" : "resume"}`);
+    return this.requests.change("POST", `/api/migrate/${isPaused ? "pause" : "resume"}`);
   }
 
   /** The Redis commands that an operator lets through. */
   allowedCommands(): Promise<readonly AllowedCommand[] | null> {
-    return this.#requests.read("/api/commands/allowed", ANSWER_SHAPES.allowedCommands);
+    return this.requests.read("/api/commands/allowed", ANSWER_SHAPES.allowedCommands);
   }
 
   /** Lets a Redis command through that only the servers know. */
   allowCommand(command: AllowedCommand): Promise<DoneAnswer> {
-    return this.#requests.change("POST", "/api/commands/allowed", command);
+    return this.requests.change("POST", "/api/commands/allowed", command);
   }
 
   /** Lets it through no longer. */
   disallowCommand(name: string): Promise<DoneAnswer> {
-    return this.#requests.change("DELETE", `/api/commands/allowed/${encodeURIComponent(name)}`);
+    return this.requests.change("DELETE", `/api/commands/allowed/${encodeURIComponent(name)}`);
   }
 
   #queue(path: string, request: RebalanceBody): Promise<QueuedAnswer> {
     const body = Object.keys(request).length === 0 ? undefined : request;
-    return this.#requests.post(path, body, ANSWER_SHAPES.queued, true);
+    return this.requests.post(path, body, ANSWER_SHAPES.queued, true);
   }
 
   #plan(path: string, request: RebalanceBody): Promise<RebalancePlanAnswer> {
-    return this.#requests.post(
+    return this.requests.post(
       path,
       { dry_run: true, ...request },
       ANSWER_SHAPES.rebalancePlan,
@@ -400,12 +295,12 @@ export class DashboardClient {
 
   /** Every registered proxy. */
   proxies(): Promise<readonly ProxyRecord[] | null> {
-    return this.#requests.read("/api/proxy/list", ANSWER_SHAPES.proxies);
+    return this.requests.read("/api/proxy/list", ANSWER_SHAPES.proxies);
   }
 
   /** `/debug/vars` of every proxy, by its id. */
   proxyDebugVars(): Promise<Readonly<Record<string, unknown>>> {
-    return this.#requests.read("/api/proxy/debug/vars", ANSWER_SHAPES.debugVars);
+    return this.requests.read("/api/proxy/debug/vars", ANSWER_SHAPES.debugVars);
   }
 
   /** Changes a proxy's state, as Codis 2.0's proxies ask: by a record of which only id and state are filled. */
@@ -414,7 +309,7 @@ export class DashboardClient {
       ...{ id: proxyId, addr: "", state, pid: 0, start_at: "", debug_var_addr: "" },
       ...{ description: "", last_event: "", last_event_ts: 0 },
     };
-    return this.#requests.change("POST", "/api/proxy", PROXY_SHAPE.write(record));
+    return this.requests.change("POST", "/api/proxy", PROXY_SHAPE.write(record));
   }
 
   // -- actions --
@@ -422,21 +317,21 @@ export class DashboardClient {
   /** Removes old actions: all but the newest `keep`, or those older than `secs` seconds. */
   gcActions(bound: { readonly keep: number } | { readonly secs: number }): Promise<DoneAnswer> {
     const query = "keep" in bound ? `keep=${bound.keep}` : `secs=${bound.secs}`;
-    return this.#requests.change("POST", `/api/action/gc?${query}`);
+    return this.requests.change("POST", `/api/action/gc?${query}`);
   }
 
   /** Removes the product's lock, whichever process has it. */
   removeLocks(): Promise<DoneAnswer> {
-    return this.#requests.change("POST", "/api/force_remove_locks");
+    return this.requests.change("POST", "/api/force_remove_locks");
   }
 
   /** Fences an address: nothing changes from now on while no proxy of ours is online there. */
   addFence(addr: string): Promise<DoneAnswer> {
-    return this.#requests.change("PUT", "/api/fence", { addr });
+    return this.requests.change("PUT", "/api/fence", { addr });
   }
 
   /** Removes the fences behind which no proxy is online. */
   removeFences(): Promise<DoneAnswer> {
-    return this.#requests.change("POST", "/api/remove_fence");
+    return this.requests.change("POST", "/api/remove_fence");
   }
 }
