@@ -133,6 +133,13 @@ export interface CheckAnswer {
   readonly silent_servers: readonly string[] | null;
 }
 
+/** What `POST /api/proxy/:id/config` takes: who changed a proxy's configuration, and what, or why nothing. */
+export interface ConfigNoteBody {
+  readonly by: string;
+  readonly changes: string;
+  readonly error: string;
+}
+
 /** What `POST /api/migrate` takes: one task for each slot, both ends included. */
 export interface MigrateBody {
   readonly from: number;

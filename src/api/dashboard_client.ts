@@ -14,6 +14,7 @@ import {
   ANSWER_SHAPES,
   type CancelMode,
   type CheckAnswer,
+  type ConfigNoteBody,
   type DoneAnswer,
   type EventsAnswer,
   type GroupAnswer,
@@ -310,6 +311,11 @@ export class DashboardClient extends UsersClient {
       ...{ description: "", last_event: "", last_event_ts: 0 },
     };
     return this.requests.change("POST", "/api/proxy", PROXY_SHAPE.write(record));
+  }
+
+  /** Has the audit trail note that a proxy's configuration has changed, or why it has not. */
+  noteProxyConfig(proxyId: string, note: ConfigNoteBody): Promise<DoneAnswer> {
+    return this.requests.change("POST", `/api/proxy/${segmentOf(proxyId)}/config`, note);
   }
 
   // -- actions --

@@ -27,6 +27,7 @@ import { type Store, storeOf } from "../store/store.ts";
 import type { HttpServer } from "../io/http_server.ts";
 import type { AccessLog } from "./access_log.ts";
 import { serveAdmin } from "./admin.ts";
+import { noteAtDashboard } from "./config_notes.ts";
 import { ConfiguredProxy } from "./configured_proxy.ts";
 import { ProxyListings } from "./membership/proxy_listings.ts";
 import { followAllowedCommands } from "./membership/allowed_commands.ts";
@@ -118,6 +119,7 @@ class StartedProxy implements RunningProxy {
       passwordsChanged: () => this.#takePasswords(),
     }, clientTls);
     start.running?.use(this.#configured);
+    if (start.running !== undefined) noteAtDashboard(start.running);
     this.#processes = processes;
     this.#drain = new Drain(plane);
     // Who may log in is not known before the store was read.

@@ -11,7 +11,7 @@ import { clientsQuery } from "../../api/proxy_clients.ts";
 import { PROXY_STATES, type ProxyRecord } from "../../model/proxy.ts";
 import { loadProxies, loadProxy } from "../../store/proxies.ts";
 import { StoreError } from "../../store/store.ts";
-import { nameIn, readBody, wordIn } from "../input.ts";
+import { nameIn, onlyFields, readBody, wordIn } from "../input.ts";
 import { type ApiRoute, type Call, change, read } from "./route.ts";
 
 /** See the header. */
@@ -24,6 +24,13 @@ export const PROXY_ROUTES: readonly ApiRoute[] = [
     async (call) => await proxyConfig(await proxyOf(call), call.dashboard.proxyToken),
     "operator",
   ),
+  // By a proxy whose configuration has changed: the request itself is what is noted.
+  change("POST", "/api/proxy/:id/config", async (call) => {
+    await proxyOf(call);
+    const body = onlyFields(await readBody(call.request), "by", "changes", "error");
+    const isText = Object.values(body).every((each) => typeof each === "string");
+    if (!isText) throw new InputError("body", "texts by, changes and error", body);
+  }),
   // Who its clients are, and what they send, is not for everybody who may look at the cluster.
   read("/api/proxy/:id/clients", async (call) => {
     const query = clientsQuery(call.url.searchParams);
