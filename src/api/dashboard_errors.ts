@@ -102,6 +102,11 @@ function describe({ status, text, field, rule }: DashboardRefusal): string {
   const detail = parts.length === 0 ? "" : ` (${[field, rule].filter(Boolean).join(": ")})`;
   const reason = text === "" ? "nothing more" : text.replace(/\s*\n\s*/g, " ");
   const quote = reason.length <= QUOTE_MAX ? reason : `${reason.slice(0, QUOTE_MAX)}…`;
-  const help = HELP.find(([pattern]) => pattern.test(reason))?.[1];
-  return `dashboard answered ${status}: ${quote}${detail}${help === undefined ? "" : `; ${help}`}`;
+  return `dashboard answered ${status}: ${quote}${detail}${helpFor(reason)}`;
+}
+
+/** What to do about an error whose text is Codis 2.0's, to be put behind it; `""`: that is not known. */
+export function helpFor(text: string): string {
+  const help = HELP.find(([pattern]) => pattern.test(text))?.[1];
+  return help === undefined ? "" : `; ${help}`;
 }

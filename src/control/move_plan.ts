@@ -4,6 +4,7 @@
  * @module
  */
 
+import { helpFor } from "../api/dashboard_errors.ts";
 import { isOnThisMachine } from "../base/process_life.ts";
 import { decodeDashboard } from "../model/dashboard.ts";
 import type { ProductMove, StoreAddress } from "../model/product_move.ts";
@@ -83,7 +84,12 @@ export async function planMove(options: ProductMoveOptions): Promise<ProductMove
 async function checkFollowers(options: ProductMoveOptions, proxies: readonly ProxyRecord[]) {
   const { source, to, ask = askProxy } = options;
   const { paths } = source;
-  checkFences(await loadFences(source), proxies);
+  try {
+    checkFences(await loadFences(source), proxies);
+  } catch (error) {
+    const { message } = error as Error;
+    throw new StoreError(`${message}${helpFor(message)}`);
+  }
   const dashboard = await readIfThere(source, paths.dashboard);
   if (dashboard !== undefined && dashboard !== await readIfThere(source, paths.dashboardEpoch)) {
     throw new StoreError(`a dashboard of Codis 2.0 works with it: ${dashboard}: stop that first`);

@@ -11,7 +11,7 @@ import { concernsOf } from "../../dashboard/page/attention.js";
 import { type Flag, isGiven } from "../parts/subcommand.ts";
 import { configCommand } from "../parts/config_command.ts";
 import { alikeRanges } from "../parts/slot_ranges.ts";
-import { describeTotals } from "../parts/migration_text.ts";
+import { deadFenceText, describeTotals } from "../parts/migration_text.ts";
 import {
   type Cell,
   countOf,
@@ -226,10 +226,7 @@ function formatMigrations(view: ClusterView): string {
 }
 
 function formatTroubles({ dead_fences, change, at }: ClusterView): string {
-  const lines = dead_fences.map((addr) =>
-    `the cluster cannot be changed: proxy ${addr} has a fence and is not online; set it online, or, ` +
-    "if its process is gone, run `codis-proxy config action remove-fence`"
-  );
+  const lines = dead_fences.map((addr) => `the cluster cannot be changed: ${deadFenceText(addr)}`);
   if (change !== null) {
     const seconds = Math.round((at - change.since) / 1000);
     const silent = change.waiting_for.map(({ proxy_id, reason }) =>

@@ -1,5 +1,5 @@
 /**
- * The progress of migrations, in one line of text.
+ * The progress of migrations, and what keeps them waiting, in one line of text.
  *
  * @module
  */
@@ -26,4 +26,10 @@ export function describeTotals(totals: MigrationTotals): string {
 /** `90 s`, or minutes when it is long. */
 export function spanOf(seconds: number): string {
   return seconds <= SECONDS_MAX ? `${seconds} s` : `${Math.round(seconds / 60)} min`;
+}
+
+/** Why nothing can be changed: the proxy at this address may be serving, and would not hear of it. */
+export function deadFenceText(addr: string): string {
+  return `proxy ${addr} has a fence and is not online; set it online, or, if its process is gone, run ` +
+    "`codis-proxy config action remove-fence`";
 }

@@ -13,10 +13,10 @@ import { delay } from "@std/async/delay";
 import type { ClusterView, MigrationView } from "../../api/cluster_view.ts";
 import type { DashboardClient } from "../../api/dashboard_client.ts";
 import { DashboardError, DashboardUnreachableError } from "../../api/dashboard_errors.ts";
-import { describeTotals } from "./migration_text.ts";
+import { deadFenceText, describeTotals } from "./migration_text.ts";
 import type { CommandOutput } from "./output.ts";
 import { Progress } from "./progress.ts";
-import { countOf } from "./table.ts";
+import { countOf, maskControls } from "./table.ts";
 
 /** Time between two polls of the cluster, in milliseconds. */
 const POLL_MS = 1_000;
@@ -36,7 +36,7 @@ const PAUSED = "migrations are paused; `codis-proxy config slot resume` resumes 
 const LEFT_RUNNING = "the migration continues; `codis-proxy config slot cancel` cancels it";
 
 /**
- * Queues tasks, and says so when migrations are paused.
+ * Queues tasks, and says so when migrations are paused, or wait for a proxy.
  *
  * @param queue Queues them; its answer becomes the output.
  * @param text The output for people.
@@ -50,7 +50,10 @@ export async function queueOnly(
   // The tasks are queued, even when the dashboard cannot show the cluster.
   const view = await client.cluster().catch(() => undefined);
   const isPaused = typeof view?.migrations_paused_since === "number";
-  return { json, text: isPaused ? `${text}; ${PAUSED}` : text };
+  const waits = (view?.dead_fences ?? []).map((addr) =>
+    maskControls(`nothing moves: ${deadFenceText(addr)}`)
+  );
+  return { json, text: [isPaused ? `${text}; ${PAUSED}` : text, ...waits].join("\n") };
 }
 
 /**

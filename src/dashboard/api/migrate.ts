@@ -5,7 +5,9 @@
  */
 
 import { CANCEL_MODES, type CancelMode } from "../../api/answers.ts";
+import { deadFences, loadFences } from "../../store/fences.ts";
 import { loadMigrateTasks } from "../../store/migrate_tasks.ts";
+import { loadProxies } from "../../store/proxies.ts";
 import { loadSlots } from "../../store/slots.ts";
 import {
   delayIn,
@@ -33,7 +35,10 @@ export const MIGRATE_ROUTES: readonly ApiRoute[] = [
     const body = await readBody(request);
     const { from, to } = slotRangeIn(body);
     const delayMs = delayIn(body);
-    await dashboard.migrations.add(from, to, groupIdIn(body, "new_group"), delayMs);
+    const { store, migrations } = dashboard;
+    await migrations.add(from, to, groupIdIn(body, "new_group"), delayMs);
+    const fenced = deadFences(await loadFences(store), await loadProxies(store));
+    return fenced.length === 0 ? undefined : { msg: "OK", ret: 0, fenced };
   }),
   change("DELETE", "/api/migrate/tasks/:name", async ({ dashboard, request, words }) => {
     await dashboard.migrations.cancel(words.name, await cancelModeIn(request));

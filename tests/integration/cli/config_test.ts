@@ -463,6 +463,21 @@ Deno.test("config slot migrate: says so when migrations are paused", async () =>
   });
 });
 
+Deno.test("config slot migrate: names the proxy that keeps tasks waiting", async () => {
+  await using dashboard = new RecordingDashboard({
+    "POST /api/migrate": OK,
+    "GET /api/cluster": json({ ...VIEW, dead_fences: ["10.0.0.9:19000"] }),
+  });
+  const words = ["slot", "migrate", "7", "7", "2", "--output=table"];
+  assertEquals(await config(`--dashboard=${dashboard.addr}`, ...words), {
+    code: 0,
+    stdout: "1 task queued: slot 7 → group 2\n" +
+      "nothing moves: proxy 10.0.0.9:19000 has a fence and is not online; set it online, or, " +
+      "if its process is gone, run `codis-proxy config action remove-fence`\n",
+    stderr: "",
+  });
+});
+
 Deno.test("config proxy offline: a proxy that is not registered is not said to have ended", async () => {
   await using dashboard = new RecordingDashboard({
     "GET /api/proxy/list": json(PROXIES),

@@ -5,14 +5,15 @@
  */
 
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { planMove } from "../../../src/control/move_plan.ts";
 import { moveProduct } from "../../../src/control/move_product.ts";
 import { encodeProductMove } from "../../../src/model/product_move.ts";
 import { durableEntries } from "../../../src/store/dump.ts";
-import { loadFences } from "../../../src/store/fences.ts";
+import { createFence, loadFences } from "../../../src/store/fences.ts";
 import { loadMove } from "../../../src/store/moves.ts";
 import { loadProducts } from "../../../src/store/products.ts";
 import { changeProxyState, loadProxies } from "../../../src/store/proxies.ts";
-import { type Store, storeOf } from "../../../src/store/store.ts";
+import { type Store, StoreError, storeOf } from "../../../src/store/store.ts";
 import { EmbeddedCoordinator } from "../../../src/coordinator/embedded/embedded.ts";
 import { callCli } from "../../support/cli_call.ts";
 import { until } from "../../support/deadline.ts";
@@ -126,6 +127,17 @@ async function folders() {
     },
   };
 }
+
+Deno.test("a proxy that was killed keeps the product from moving, and the refusal says what to do", async () => {
+  await using at = await folders();
+  await createFence(at.source, "10.0.0.9:9000");
+  await assertRejects(
+    () => planMove(at.options),
+    StoreError,
+    "Some proxies may not stop cleanly: 10.0.0.9:9000; start them again or, if they have surely ended, " +
+      "`codis-proxy config action remove-fence`",
+  );
+});
 
 Deno.test("a proxy that does not come over keeps the new store from being changed, and serves by the old one", async () => {
   await using at = await folders();

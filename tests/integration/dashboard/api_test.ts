@@ -448,6 +448,11 @@ Deno.test("what is refused by a rule of Codis 2.0's leaves the store as it was",
     await dashboard.done("PUT", "/api/fence", { addr });
     const fenced = await dashboard.ask("POST", "/api/slots/init?is_force=true");
     assertEquals(fenced.text, `Some proxies may not stop cleanly: ${addr}`);
+    // Migrations are taken, and wait: the answer says for whom.
+    const move = { from: 0, to: 0, new_group: 2, delay: 0 };
+    const { json, text } = await dashboard.ask("POST", "/api/migrate", move);
+    assertEquals(json, { msg: "OK", ret: 0, fenced: [addr] }, text);
+    await dashboard.done("POST", "/api/migrate/cancel");
     const early = await dashboard.ask("GET", "/api/remove_fence");
     assertMatch(early.text, /^127.0.0.1:\d+ still accepts connections: .* stop it first$/);
   }
