@@ -17,6 +17,7 @@ import type { ImportCounts } from "./import_counts.ts";
 import type { KeyChoice } from "./key_choice.ts";
 import { RdbReader } from "./rdb/rdb_reader.ts";
 import type { SourceKey } from "./source/source_control.ts";
+import type { Lane } from "./target/lane.ts";
 import {
   isLasting,
   refusal,
@@ -24,7 +25,6 @@ import {
   REPEAT_DELAY_MS,
   REPEATED_MS,
   requestText,
-  type StoredValue,
   type Target,
 } from "./target/target.ts";
 
@@ -129,28 +129,29 @@ function writeKey(
   start: number,
   end: number,
 ): Promise<void> | undefined {
-  const { database, type, expiryMs, idleSeconds, frequency } = reader;
-  const value: StoredValue = {
-    type,
-    bytes: options.window.bytes,
-    start: reader.valueStart,
-    end: reader.valueEnd,
-    expiryMs,
-    idleSeconds,
-    frequency,
-  };
   const lane = target.laneOf(names, start, end);
-  const bytes = value.end - value.start;
-  if (!target.mustWait(lane, bytes)) {
-    target.restoreOn(lane, database, names, start, end, value);
-    return undefined;
+  if (target.mustWait(lane, reader.valueEnd - reader.valueStart)) {
+    return writeLater(target, reader, options, lane, names, start, end);
   }
-  return target.room(lane, bytes)
-    .then(() => target.isTroubled ? settle(target, options) : undefined)
-    .then(() => {
-      if (options.isLost?.({ database, key: reader.name })) return;
-      target.restoreOn(lane, database, names, start, end, value);
-    });
+  target.restoreOn(lane, reader.database, names, start, end, reader);
+  return undefined;
+}
+
+/** The same when there is room on the lane. It is a function of its own, as what is written at once shall cost nothing. */
+async function writeLater(
+  target: Target,
+  reader: RdbReader,
+  options: LoadOptions,
+  lane: Lane,
+  names: Uint8Array,
+  start: number,
+  end: number,
+): Promise<void> {
+  const { database } = reader;
+  await target.room(lane, reader.valueEnd - reader.valueStart);
+  if (target.isTroubled) await settle(target, options);
+  if (options.isLost?.({ database, key: reader.name })) return;
+  target.restoreOn(lane, database, names, start, end, reader);
 }
 
 /**

@@ -69,7 +69,7 @@ export class RdbReader {
   text = "";
   /** After `key`: the number of its type. */
   type = 0;
-  /** After `key`: where the value begins and ends in the window. Valid until the next step. */
+  /** After `key`: where the value begins and ends in {@linkcode bytes}. Valid until the next step. */
   valueStart = 0;
   valueEnd = 0;
 
@@ -79,6 +79,8 @@ export class RdbReader {
   readonly #cursor: RdbCursor;
   readonly #follower: ValueFollower;
   readonly #crc = new Crc64();
+  /** How many bytes of the RDB are in the checksum: it is made of what was read between two reads from the source. */
+  #summed = 0;
   /** What comes next: an opcode, the value of a key, or what a module wrote beside its keys. */
   #state: "header" | "opcode" | "value" | "module_aux" | "end" = "header";
   #isWanted = true;
@@ -93,9 +95,15 @@ export class RdbReader {
    */
   constructor(window: ByteWindow, wants: (reader: RdbReader) => boolean = () => true) {
     this.#window = window;
+    this.#summed = window.used;
     this.#wants = wants;
     this.#cursor = new RdbCursor(window);
     this.#follower = new ValueFollower(this.#cursor);
+  }
+
+  /** The window's bytes. */
+  get bytes(): Uint8Array {
+    return this.#window.bytes;
   }
 
   /** The name, see {@linkcode nameBytes}. Copies. */
@@ -113,6 +121,8 @@ export class RdbReader {
     if (this.#state !== "value") this.#useUp();
     for (;;) {
       const outcome = this.#step();
+      // The window's bytes may move before the next call.
+      if (outcome === "more") this.#sum();
       if (outcome !== "go on") return outcome;
     }
   }
@@ -139,14 +149,17 @@ export class RdbReader {
     }
   }
 
-  /** Adds what was read to the checksum, and lets the window forget it. */
+  /** Lets the window forget what was read. */
   #useUp(): void {
-    const { at } = this.#cursor;
-    if (at === 0) return;
-    const { bytes, start } = this.#window;
-    this.#crc.add(bytes, start, start + at);
-    this.#window.use(at);
+    this.#window.use(this.#cursor.at);
     this.#cursor.at = 0;
+  }
+
+  /** Adds to the checksum what was used since the last time; it is still there. */
+  #sum(): void {
+    const { bytes, start, used } = this.#window;
+    this.#crc.add(bytes, start - (used - this.#summed), start);
+    this.#summed = used;
   }
 
   #header(): Outcome {
@@ -310,6 +323,7 @@ export class RdbReader {
   #end(): RdbStep {
     if (this.version < CHECKSUM_SINCE) return "end";
     const cursor = this.#cursor;
+    this.#sum();
     if (cursor.lacks(8)) return "more";
     const checksum = cursor.view.getBigUint64(cursor.taken(8), true);
     // A server may be told to write none.

@@ -76,7 +76,11 @@ export class ValueFollower {
   }
 
   #push(parts: readonly Part[], left: number): void {
-    this.#frames[this.#depth++] = { parts, at: 0, left };
+    const frame = this.#frames[this.#depth] ??= { parts, at: 0, left };
+    frame.parts = parts;
+    frame.at = 0;
+    frame.left = left;
+    this.#depth++;
   }
 
   /** Passes over one part; false: more bytes are needed. */

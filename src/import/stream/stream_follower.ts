@@ -406,9 +406,9 @@ export function writeValue(
   if (dump === null) return target.delete(database, name);
   const objection = target.objection(dump[0]!, database, key);
   if (objection !== undefined) throw new RefusedError(objection);
-  const end = dump.length - DUMP_END_BYTES;
   target.restore(database, name, {
-    ...{ type: dump[0]!, bytes: dump, start: 1, end, expiryMs, idleSeconds: -1, frequency: -1 },
+    ...{ type: dump[0]!, bytes: dump, valueStart: 1, valueEnd: dump.length - DUMP_END_BYTES },
+    ...{ expiryMs, idleSeconds: -1, frequency: -1 },
   });
 }
 

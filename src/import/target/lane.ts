@@ -255,7 +255,8 @@ export class Lane {
       const from = at;
       at = framer.feed(bytes, at, end);
       if (framer.error !== "") throw new Error(framer.error);
-      const [isError, isInteger] = [framer.type === 45, framer.type === 58];
+      const isError = framer.type === 45;
+      const isInteger = framer.type === 58;
       const isSplit = !framer.isDone || this.#text !== "";
       if (isError || isInteger && isSplit) this.#text += latin1(bytes, from, at);
       if (!framer.isDone) break;

@@ -22,7 +22,11 @@ const FEW_BYTES = 48;
 const TIME_MAX = 2n ** 63n - 1n;
 const TIME_END = Number(TIME_MAX);
 
+/** Texts that are kept encoded, as most of them are the same few. */
+const TEXTS_MAX = 64;
+
 const ENCODER = new TextEncoder();
+const TEXTS = new Map<string, Uint8Array>();
 const CRC = new Crc64();
 
 /** A request that was not answered well. */
@@ -142,13 +146,12 @@ export class RequestBatch {
   }
 
   #text(text: string): this {
-    for (let i = 0; i < text.length; i++) {
-      if (text.charCodeAt(i) > 127) return this.word(ENCODER.encode(text));
+    let bytes = TEXTS.get(text);
+    if (bytes === undefined) {
+      bytes = ENCODER.encode(text);
+      if (TEXTS.size < TEXTS_MAX) TEXTS.set(text, bytes);
     }
-    this.#header(36, text.length);
-    this.#reserve(text.length);
-    for (let i = 0; i < text.length; i++) this.bytes[this.length++] = text.charCodeAt(i);
-    return this.#lineEnd();
+    return this.part(bytes, 0, bytes.length);
   }
 
   #number(value: number): this {
@@ -169,7 +172,8 @@ export class RequestBatch {
   #digits(value: number): void {
     const { bytes, length } = this;
     const end = length + digitsOf(value);
-    for (let [at, rest] = [end - 1, value]; at >= length; at--) {
+    let rest = value;
+    for (let at = end - 1; at >= length; at--) {
       const tenth = Math.floor(rest / 10);
       bytes[at] = 48 + (rest - 10 * tenth);
       rest = tenth;
@@ -183,7 +187,8 @@ export class RequestBatch {
       this.bytes.set(bytes.subarray(start, end), this.length);
     } else {
       const own = this.bytes;
-      for (let [from, at] = [start, this.length]; from < end;) own[at++] = bytes[from++]!;
+      let at = this.length;
+      for (let from = start; from < end; from++) own[at++] = bytes[from]!;
     }
     this.length += end - start;
   }

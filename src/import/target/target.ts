@@ -27,9 +27,10 @@ export interface TargetServers {
 /** A value that is to be written, as it lies in an RDB or in a dump. */
 export interface StoredValue {
   readonly type: number;
+  /** The value is `bytes[valueStart, valueEnd)`. */
   readonly bytes: Uint8Array;
-  readonly start: number;
-  readonly end: number;
+  readonly valueStart: number;
+  readonly valueEnd: number;
   /** Unix milliseconds; 0: it does not expire. */
   readonly expiryMs: number;
   readonly idleSeconds: number;
@@ -186,7 +187,7 @@ export class Target {
     end: number,
     value: StoredValue,
   ): void {
-    const { expiryMs, idleSeconds, frequency } = value;
+    const { type, expiryMs, idleSeconds, frequency } = value;
     const leftMs = expiryMs === 0 ? 1 : expiryMs - Date.now();
     const isOver = leftMs <= 0;
     if (isOver || !this.hasReplace) {
@@ -198,7 +199,7 @@ export class Target {
     const words = 4 + (this.hasReplace ? 1 : 0) + (isAbsolute ? 1 : 0) + (isKept ? 2 : 0);
     const batch = lane.begin(database).request(words).word("RESTORE").part(names, start, end);
     batch.time(expiryMs === 0 ? 0 : isAbsolute ? expiryMs : leftMs);
-    batch.dump(value.type, value.bytes, value.start, value.end, dumpVersion(value.type));
+    batch.dump(type, value.bytes, value.valueStart, value.valueEnd, dumpVersion(type));
     if (this.hasReplace) batch.word("REPLACE");
     if (isAbsolute) batch.word("ABSTTL");
     if (isKept && frequency >= 0) batch.word("FREQ").word(frequency);
