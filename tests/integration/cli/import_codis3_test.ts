@@ -101,7 +101,10 @@ Deno.test("a product of Codis 3.2 comes with its groups, replicas, zones and slo
   ]);
   const lines = stdout.trimEnd().split("\n");
   assertStringIncludes(lines[0]!, "Codis 3.2's proxies serve the same servers: 10.0.0.9:19000");
-  assertStringIncludes(lines[1]!, "config sentinel add for 10.0.0.7:26379");
+  assertStringIncludes(
+    lines[1]!,
+    "config sentinel add was run for each of 10.0.0.7:26379: do that now",
+  );
   assertEquals(lines[2], "warning: product_auth is set there: set backend_password to it");
   assertEquals(lines[6], "fence          10.0.0.9:19000  proxy of Codis 3.2  set");
   assertEquals(lines[3], "group 1        10.0.0.1:6379   master, zone east   added");

@@ -55,6 +55,8 @@ Deno.test("when Sentinel replaces a master, the table follows, and the old one b
     config: { embedded_dir: folder.dir, dashboard_addr: dashboard.addr, proxy_id: "one" },
   });
   using client = await proxy.client();
+  // A proxy of Codis 3.x that still serves, and follows the sentinels by itself.
+  await dashboard.done("PUT", "/api/fence", { addr: "127.0.0.1:9" });
   for (const { addr } of sentinels) await dashboard.done("POST", "/api/sentinels", { addr });
   await untilReady(dashboard, 1);
 
@@ -63,6 +65,8 @@ Deno.test("when Sentinel replaces a master, the table follows, and the old one b
   assertEquals(await sentinel.call("SENTINEL", "FAILOVER", "test-1"), "OK");
   await until(async () => (await roles(dashboard))[second] === "master", 10_000);
   assertEquals(await roles(dashboard), { [first]: "offline", [second]: "master" });
+  assertEquals(await client.call("SET", "a", "0"), "OK");
+  await dashboard.done("POST", "/api/remove_fence");
   // As Sentinel itself does ten seconds later.
   using old = await servers[0]!.client();
   await old.call("REPLICAOF", "127.0.0.1", servers[1]!.port);

@@ -258,9 +258,8 @@ function warningsOf(
       "codis-proxy config action remove-fence was called, nothing can be changed here",
     ],
     ...sentinels.length === 0 ? [] : [
-      "sentinels watch its masters, and until its proxies are stopped nothing is heard here of a promotion of " +
-      "theirs: remove them there (codis-admin --sentinel-del); then codis-proxy config sentinel add for " +
-      sentinels.join(", "),
+      "sentinels watch its masters; when they promote another one, its proxies follow, and nothing here does before " +
+      `codis-proxy config sentinel add was run for each of ${sentinels.join(", ")}: do that now`,
     ],
     ...hasPassword ? ["product_auth is set there: set backend_password to it"] : [],
   ];
