@@ -49,8 +49,8 @@ export interface SlotOpenerOptions {
   moveLock(addr: string): MoveLock;
   /** Slots that will take this route and have not started. */
   upcoming(): number[];
-  /** Whether nobody would notice that many slots are blocked together. */
-  isIdle(): boolean;
+  /** How much larger than usual a change may be. */
+  together(): number;
   /** Whether clients would notice that many slots are open. */
   isNoticed(): boolean;
 }
@@ -62,10 +62,10 @@ interface Entering {
 }
 
 /**
- * How much larger than usual a change is that nobody notices, or for slots that must all be blocked before
- * one is opened: it takes hardly longer.
+ * How much larger than usual a change is that few notice, or for slots that must all be blocked before one is
+ * opened: it takes hardly longer. Where nobody uses the servers it is larger still.
  */
-export const TOGETHER = 4;
+export const TOGETHER = { noticed: 1, few: 4, unseen: 16 };
 
 /** What has to be done with a slot that enters. */
 type Kind =
@@ -137,13 +137,17 @@ export class SlotOpener {
     const first = fresh.slice(0, this.#changeSize());
     if (first.length > 0) await this.#open(first, false);
     const others = fresh.slice(first.length);
-    if (others.length > 0) this.#openLater(others);
+    if (others.length > 0) this.#openLater(others, first.length);
   }
 
-  #openLater(entering: readonly Entering[]): void {
+  /** @param opened How many were opened before. */
+  #openLater(entering: readonly Entering[], opened: number): void {
     const half = Promise.withResolvers<void>();
     this.#halfOpened = half.promise;
-    this.#opening = this.#openInTurn(entering, half.resolve)
+    const onOpened = (count: number) => {
+      if (opened + count >= entering.length - count) half.resolve();
+    };
+    this.#opening = this.#openInTurn(entering, onOpened)
       .catch((error) => {
         this.#failure = { error };
       })
@@ -154,10 +158,13 @@ export class SlotOpener {
   }
 
   /** Opens slots until clients come that would notice; the others wait for another turn then. */
-  async #openInTurn(entering: readonly Entering[], onHalf: () => void): Promise<void> {
+  async #openInTurn(
+    entering: readonly Entering[],
+    onOpened: (count: number) => void,
+  ): Promise<void> {
     const { isNoticed, mover, slots } = this.#options;
     for (let at = 0; at < entering.length;) {
-      if (at * 2 >= entering.length) onHalf();
+      onOpened(at);
       if (slots.moving.size >= await mover.slotsAtOnce() && isNoticed()) {
         for (const { job } of entering.slice(at)) if (slots.has(job)) slots.leave(job);
         return;
@@ -330,12 +337,15 @@ export class SlotOpener {
   }
 
   #inChanges(entering: readonly Entering[]): Entering[][] {
-    return chunk(entering, this.#options.slotsPerChange * TOGETHER);
+    return chunk(
+      entering,
+      Math.max(this.#changeSize(), this.#options.slotsPerChange * TOGETHER.few),
+    );
   }
 
   /** Fresh slots of one change: clients may use them. */
   #changeSize(): number {
-    return this.#options.slotsPerChange * (this.#options.isIdle() ? TOGETHER : 1);
+    return this.#options.slotsPerChange * this.#options.together();
   }
 
   /** Runs `body` while no keys are sent to either server. */

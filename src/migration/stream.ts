@@ -16,6 +16,7 @@
 
 import { chunk } from "@std/collections/chunk";
 import type { Timers } from "../base/timers.ts";
+import { inTime } from "../base/sleep.ts";
 import { slotsText } from "../model/slot_ranges.js";
 import { loadGroup, masterOf } from "../store/groups.ts";
 import type { StreamRoute } from "./cycle.ts";
@@ -66,6 +67,8 @@ export interface StreamHost {
   onFinish(job: MigrationJob): void;
 }
 
+/** How long the first round waits for slots that are opened quickly, since nobody uses the servers; milliseconds. */
+const OPENED_MS = 500;
 /** Time between two reads of the proxies' latency, in milliseconds: as often as proxies report it. */
 const LATENCY_MS = 1_000;
 
@@ -160,14 +163,17 @@ export class MoveStream implements JobStream {
       ...{ route: this.route, pair, slots, mover, writer, moveLock, upcoming },
       signal: AbortSignal.any([signal, this.#ended.signal]),
       slotsPerChange: limits.slotsPerChange,
-      isIdle: () => this.#throttle.isUnlimited,
+      together: () => this.#together(),
       isNoticed: () => this.#throttle.isNoticed,
     });
     for (;;) {
       signal.throwIfAborted();
       await this.#checkMasters(pair);
       if (!opener.isOpening) await this.#enter(opener, mover);
-      await (this.#throttle.isUnlimited ? opener.halfOpened() : opener.opened());
+      const { isUnlimited, isUnseen } = this.#throttle;
+      await (isUnlimited ? opener.halfOpened() : opener.opened());
+      // A scan that finds all keys saves another one: that is worth a little time.
+      if (isUnseen) await inTime(opener.opened(), OPENED_MS);
       if (slots.moving.size === 0) await opener.opened();
       opener.check();
       if (slots.moving.size > 0) {
@@ -179,6 +185,12 @@ export class MoveStream implements JobStream {
       } else if (slots.isFinishing) await this.#finishing;
       else return;
     }
+  }
+
+  /** How much larger than usual a change may be that blocks slots. */
+  #together(): number {
+    const { isUnlimited, isUnseen } = this.#throttle;
+    return isUnseen ? TOGETHER.unseen : isUnlimited ? TOGETHER.few : TOGETHER.noticed;
   }
 
   async #enter(opener: SlotOpener, mover: SlotMover): Promise<void> {
@@ -251,7 +263,8 @@ export class MoveStream implements JobStream {
   async #finish(slotIds: readonly number[]): Promise<void> {
     const { writer, limits: { slotsPerChange } } = this.#host;
     const { to } = this.route;
-    for (const some of chunk(slotIds, slotsPerChange * TOGETHER)) {
+    // Nobody waits for these: no slot is blocked.
+    for (const some of chunk(slotIds, slotsPerChange * TOGETHER.unseen)) {
       const jobs = this.#slots.provedOf(some);
       if (jobs.length === 0) continue;
       const text = slotsText(jobs.map(({ task }) => task.slot_id));

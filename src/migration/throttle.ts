@@ -1,7 +1,8 @@
 /**
  * Throttles a migration: how many keys go in one call, and how long it rests between two calls.
  *
- *      no clients use the servers       calls of about 1.4 ms, one after the other
+ *      nobody uses the servers          calls of about 3 ms, one after the other
+ *      few clients do                   calls of about 1.4 ms, one after the other
  *      clients do                       calls of about 0.4 ms, with rests for most of the time
  *      a server or a proxy is slow      longer and longer rests, until it is fast again
  *
@@ -28,7 +29,7 @@ export interface ProxyLatency {
   readonly p99Ms: number;
 }
 
-/** Keys of the first call. */
+/** Keys of the first call, and the least of small keys while nobody uses the servers. */
 const KEYS_FIRST = 100;
 /** So many small keys take hardly longer than the round trip of the call. */
 const KEYS_FEW = 20;
@@ -36,7 +37,8 @@ const KEYS_FEW = 20;
 const SMALL_BYTES = 2_048;
 /** Most keys of one call, however fast it is. */
 export const CALL_KEYS_MAX = 1_000;
-/** Desired length of a call, without clients and with them, in milliseconds. */
+/** Desired length of a call, with nobody, with few clients, and with more, in milliseconds. */
+const CALL_MS_UNSEEN = 3;
 const CALL_MS_ALONE = 1.4;
 const CALL_MS_SHARED = 0.4;
 /** Weight of the newest call in the average time of one key. */
@@ -45,6 +47,8 @@ const NEWEST_SHARE = 0.2;
 const SHARE_SHARED = 0.3;
 /** Commands of others per second from which a server counts as used. */
 const SHARED_OPS = 2_000;
+/** Up to so many, nobody uses it: monitoring alone makes some. */
+const UNSEEN_OPS = 100;
 /** A server that takes longer for a small command is slow, in milliseconds. */
 const SLOW_MS = 10;
 /** First and longest rest between two calls while a server is slow, in milliseconds. */
@@ -64,6 +68,8 @@ export class Throttle {
   /** Average time of one key, in milliseconds; 0 before the first call. */
   #keyMs = 0;
   #isShared = false;
+  /** Whether nobody uses the servers. */
+  #isUnseen = false;
   readonly #server = new AdaptiveRest(SERVER_REST);
   readonly #proxy = new AdaptiveRest(PROXY_REST);
   /** Calls since the last rest that was not one of an operator's limits. */
@@ -88,6 +94,11 @@ export class Throttle {
   get isUnlimited(): boolean {
     const { keysPerSecond, bytesPerSecond, delayMs } = this.#limits;
     return keysPerSecond + bytesPerSecond + delayMs === 0 && !this.#isShared && !this.#isSlowed;
+  }
+
+  /** Whether nobody would notice, since nobody uses the servers. */
+  get isUnseen(): boolean {
+    return this.#isUnseen && this.isUnlimited;
   }
 
   /** Whether clients use the servers, or those of a proxy wait for long. */
@@ -130,13 +141,19 @@ export class Throttle {
 
   /** How many keys fit a call, after one that took so long. */
   #fitting(keys: number, bytes: number, tookMs: number): number {
-    const aimMs = this.#isShared || this.#isSlowed ? CALL_MS_SHARED : CALL_MS_ALONE;
+    const isUnseen = this.#isUnseen && !this.#isSlowed;
+    const aimMs = this.#isShared || this.#isSlowed
+      ? CALL_MS_SHARED
+      : isUnseen
+      ? CALL_MS_UNSEEN
+      : CALL_MS_ALONE;
     const now = this.#keys;
     const keyMs = tookMs / keys;
     // One call that was delayed says little.
     this.#keyMs = this.#keyMs === 0 ? keyMs : this.#keyMs + (keyMs - this.#keyMs) * NEWEST_SHARE;
     const fitting = Math.min(now * 1.1 + 1, Math.max(now / 2, aimMs / this.#keyMs));
-    const least = bytes / keys < SMALL_BYTES ? KEYS_FEW : 1;
+    const few = isUnseen ? KEYS_FIRST : KEYS_FEW;
+    const least = bytes / keys < SMALL_BYTES ? few : 1;
     return Math.max(least, Math.min(CALL_KEYS_MAX, Math.floor(fitting)));
   }
 
@@ -149,6 +166,7 @@ export class Throttle {
    */
   serversMeasured(othersOps: number, latencyMs: number, addr = "a server"): void {
     this.#isShared = othersOps > SHARED_OPS;
+    this.#isUnseen = othersOps <= UNSEEN_OPS;
     this.#server.adapt(
       latencyMs > SLOW_MS,
       `slowed down: ${addr} takes ${Math.round(latencyMs)} ms to answer, more than ${SLOW_MS} ms`,

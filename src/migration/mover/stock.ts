@@ -260,9 +260,14 @@ export class StockMover implements SlotMover {
     );
     try {
       let lookedMs = 0;
+      let asked: Promise<MovingKey[]> = Promise.resolve([]);
       for await (const { database, keys, fraction } of this.#scan(slotIds)) {
         signal.throwIfAborted();
-        await queue.put(await this.#sized(database, keys));
+        const before = asked;
+        // Asked for before those of the last step are here: the source has something to do all the time.
+        asked = this.#sized(database, keys);
+        asked.catch(() => {}); // it is seen with the next step
+        await queue.put(await before);
         const nowMs = performance.now();
         if (nowMs - lookedMs > SCANNED_MS || fraction === 1) {
           lookedMs = nowMs;
@@ -270,6 +275,7 @@ export class StockMover implements SlotMover {
         }
         await this.#meter.measure();
       }
+      await queue.put(await asked);
       queue.end();
     } catch (error) {
       queue.fail(error);

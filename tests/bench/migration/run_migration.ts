@@ -45,7 +45,7 @@ interface Move {
   readonly probe?: ProbeReport | undefined;
 }
 
-const LOOK_MS = 10;
+const LOOK_MS = 25;
 /** The dashboard reads all tasks to answer: it is asked seldom. */
 const ASK_MS = 200;
 

@@ -10,7 +10,7 @@ import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { SLOTS_AT_ONCE } from "../../../src/migration/mover/mover.ts";
 import { until } from "../../support/deadline.ts";
-import { Migration, newQueue } from "../../support/migration.ts";
+import { Migration, type MigrationTestOptions, newQueue } from "../../support/migration.ts";
 import { RedisServer } from "../../support/redis_server.ts";
 import type { RespClient } from "../../support/resp_client.ts";
 import { ScriptedControl } from "../../support/scripted_control.ts";
@@ -21,13 +21,13 @@ const KEYS = Array.from({ length: 10_000 }, (_, i) => `key:${i}`);
 const SAMPLE_MAX = 2_000;
 
 /** Two servers, the first of which has all keys of its slots. */
-async function filled(): Promise<
+async function filled(options: MigrationTestOptions = {}): Promise<
   { migration: Migration; servers: AsyncDisposable & RedisServer[] }
 > {
   const servers = await RedisServer.startMany(2);
   using client = await servers[0]!.client();
   await client.pipeline(KEYS.map((key) => ["SET", key, key]));
-  return { migration: await Migration.make(servers), servers };
+  return { migration: await Migration.make(servers, options), servers };
 }
 
 /** How often a server has executed a command. */
@@ -52,7 +52,8 @@ Deno.test("each key is asked for its size once, and scanned about once", async (
 });
 
 Deno.test("slots are opened beside the moves; who stops in the middle leaves none blocked", async () => {
-  const { migration: made, servers: started } = await filled();
+  // In changes of 64, that is.
+  const { migration: made, servers: started } = await filled({ slotsPerChange: 4 });
   await using servers = started;
   await using migration = made;
   const { control, queue, store } = migration;
