@@ -26,11 +26,10 @@ import {
 } from "../coordinator.ts";
 import { ClosedError, ConnectionLossError, CoordinatorError, NoNodeError } from "../errors.ts";
 import { FileLock } from "../../base/file_lock.ts";
-import { Turns } from "../../base/turns.ts";
+import { Commits, LateCommitError } from "./commits.ts";
 import { Journal } from "./journal.ts";
 import { OwnerFile, OwnerProbe } from "./owners.ts";
 import {
-  isDurable,
   planAdopt,
   planCreate,
   planCreateAll,
@@ -76,7 +75,7 @@ export class EmbeddedCoordinator implements Coordinator {
   readonly #state = new ObservedState("connected");
   readonly #watches = new TreeWatches();
   #owner: OwnerFile;
-  readonly #turns = new Turns(1);
+  readonly #commits: Commits;
   #isReaping = false;
   #timer: ReturnType<typeof setInterval> | undefined;
   #ownerTimer: ReturnType<typeof setTimeout> | undefined;
@@ -88,6 +87,12 @@ export class EmbeddedCoordinator implements Coordinator {
     this.#fileLock = fileLock;
     this.#probe = new OwnerProbe(`${dir}/owners`);
     this.#journal = new Journal(`${dir}/journal`, this.#watches);
+    this.#commits = new Commits(
+      this.#journal,
+      fileLock,
+      () => this.#catchUp(),
+      () => this.#watches.notify(this.#journal.tree),
+    );
     this.#owner = new OwnerFile(`${dir}/owners`);
     this.#probe.sweep((id) => this.#journal.tree.pathsOwnedBy(id).length > 0);
   }
@@ -259,43 +264,13 @@ export class EmbeddedCoordinator implements Coordinator {
   ): Promise<void> {
     if (this.#state.isClosed) return Promise.reject(new ClosedError(path, verb));
     const deadline = performance.now() + this.#callTimeoutMs;
-    const call = this.#turns.take(() => this.#commitNow(path, verb, plan, deadline));
+    const call = this.#commits.commit(plan, deadline).catch((error) => {
+      const isLate = error instanceof LateCommitError;
+      throw this.#asLoss(isLate ? new Error(this.#late()) : error, path, verb);
+    });
     const heard = this.#orTimeout(call, path, verb);
     if (whenLate !== undefined) heard.catch(() => call.then(whenLate, () => {}));
     return heard;
-  }
-
-  async #commitNow(
-    path: string,
-    verb: string,
-    plan: (tree: Tree) => TreeChange[],
-    deadline: number,
-  ): Promise<void> {
-    try {
-      const isInTime = performance.now() < deadline && await this.#fileLock.acquire(deadline);
-      if (!isInTime) throw new Error(this.#late());
-      try {
-        this.#catchUp();
-        const changes = plan(this.#journal.tree);
-        if (changes.length === 0) return;
-        await this.#journal.append(changes, isDurable(this.#journal.tree, changes));
-        await this.#compact();
-      } finally {
-        this.#fileLock.release();
-        this.#watches.notify(this.#journal.tree);
-      }
-    } catch (error) {
-      throw this.#asLoss(error, path, verb);
-    }
-  }
-
-  async #compact(): Promise<void> {
-    try {
-      await this.#journal.compactIfGrown();
-    } catch (error) {
-      // The change itself is stored; the next one tries again.
-      log.warn("journal not compacted, trying again with the next change: {error}", { error });
-    }
   }
 
   /** Rejects when the call takes too long; its outcome is then not reported. */

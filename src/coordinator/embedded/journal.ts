@@ -130,11 +130,10 @@ export class Journal {
   }
 
   /**
-   * Appends changes to a journal that is caught up, and makes them in the tree.
-   *
-   * @param isDurable Whether they must survive a loss of power.
+   * Appends changes to a journal that is caught up, and makes them in the tree. They survive a loss of power
+   * after {@linkcode Journal.sync}.
    */
-  async append(changes: readonly TreeChange[], isDurable: boolean): Promise<void> {
+  async append(changes: readonly TreeChange[]): Promise<void> {
     await this.#cutTail();
     const line: ChangesLine = { v: this.#tree.version + 1, changes };
     const end = this.#offset;
@@ -145,8 +144,12 @@ export class Journal {
       await this.#file.truncate(end).catch(() => {});
       throw error;
     }
-    if (isDurable) await this.#file.syncData();
     this.catchUp();
+  }
+
+  /** Resolves when the disk has what was appended. */
+  async sync(): Promise<void> {
+    await this.#file.syncData();
   }
 
   /** Writes the journal anew when it has grown enough to be worth it. */

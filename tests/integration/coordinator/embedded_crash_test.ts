@@ -240,3 +240,42 @@ Deno.test("embedded store fills 1024 slots in one change, or none of them", () =
       assertEquals((await coordinator.children("/slots")).length, 1024);
     });
   }));
+
+Deno.test("embedded store does what was asked for at once in order; what fails, fails alone", () =>
+  withFolder(async (dir) => {
+    await withStore(dir, async (coordinator) =>
+      await withStore(dir, async (other) => {
+        const numbers = Array.from({ length: 100 }, (_, i) => i);
+        const answers = await Promise.allSettled([
+          ...numbers.map((i) => coordinator.create(`/n/${i - i % 10}`, `${i}`)),
+          ...numbers.map(() => other.create("/s/", "", "sequential")),
+          ...numbers.map(() => coordinator.create("/s/", "", "sequential")),
+        ]);
+        // Of ten that want one name, the first gets it.
+        for (const i of numbers) {
+          assertEquals(answers[i]!.status, i % 10 === 0 ? "fulfilled" : "rejected");
+        }
+        assertEquals((await other.read("/n/90")).data, "90");
+        const names = answers.slice(100).map((answer) => (answer as { value?: string }).value);
+        assertEquals(new Set(names).size, 200);
+        assertEquals(names.slice(100), names.slice(100).toSorted());
+      }));
+    await withStore(dir, async (later) => {
+      assertEquals((await later.children("/s")).length, 200);
+    });
+  }));
+
+Deno.test("embedded store answers all that wait for its lock in time, and goes on", () =>
+  withFolder(async (dir) => {
+    await withStore(dir, async (coordinator) => {
+      const holder = await Deno.open(`${dir}/lock`, { write: true, create: true });
+      await holder.lock(true);
+      const began = performance.now();
+      const calls = Array.from({ length: 100 }, (_, i) => coordinator.create(`/${i}`, ""));
+      for (const answer of await Promise.allSettled(calls)) assertEquals(answer.status, "rejected");
+      assert(performance.now() - began < 3_000);
+      holder.close();
+      await coordinator.create("/a", "1");
+      assertEquals(await coordinator.children("/"), ["a"]);
+    });
+  }));
