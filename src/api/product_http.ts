@@ -33,3 +33,18 @@ export function productUrl(addr: string, path = ""): string {
 export function productFetch(addr: string, path: string, init: RequestInit): Promise<Response> {
   return fetch(productUrl(addr, path), client === undefined ? init : { ...init, client });
 }
+
+/**
+ * As {@linkcode productFetch}, with the `Host` of the headers instead of the address, for a request that is passed on.
+ * The answer is there as a whole.
+ */
+export async function productFetchAs(
+  addr: string,
+  path: string,
+  init: RequestInit,
+): Promise<Response> {
+  const caCerts = authority === undefined || authority === "" ? [] : [authority];
+  using own = Deno.createHttpClient({ allowHost: true, http2: false, caCerts });
+  const answer = await fetch(productUrl(addr, path), { ...init, client: own });
+  return new Response(await answer.arrayBuffer(), answer);
+}

@@ -2,6 +2,7 @@
  * The dashboard's HTTP API: Codis 2.0's routes and ours, a file for each noun.
  *
  *     request ─► route ─► allowed? ─► leads? ─► input checked ─► operation ─► answer, noted in the audit trail
+ *                  └─► we stand by, it is for the leader: passed on
  *
  * Success is answered as Codis 2.0 does, `{"msg":"OK","ret":0}` or an indented document. So is what it
  * refuses: 500 and its own text. Input that breaks a rule is answered with 400, field and rule.
@@ -21,6 +22,7 @@ import { sessionCookie, sessionIdIn } from "../access/sessions.ts";
 import type { Identity, Refusal } from "../access/identity.ts";
 import { auditNote, shortArguments } from "../audit/audit_note.ts";
 import type { Dashboard } from "../dashboard.ts";
+import { askLeader } from "../forward.ts";
 import { ACTION_ROUTES } from "./action.ts";
 import { AUDIT_ROUTES } from "./audit.ts";
 import { CHECK_ROUTES } from "./check.ts";
@@ -111,6 +113,8 @@ export async function answerApi(
       return json({ error: `use ${found.allow}` }, 405, { allow: found.allow });
     }
     const { route, words } = found;
+    const passedOn = await askLeader(dashboard, route, { request, url, remote });
+    if (passedOn !== undefined) return passedOn;
     const who = await dashboard.access.admit(policy, { request, url, remote }, route);
     // Routes read the body, too; it is here already.
     const body = route.changes ? await request.clone().text() : "";

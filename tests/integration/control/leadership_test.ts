@@ -29,11 +29,15 @@ Deno.test("of two dashboards one leads, and the other takes over when it goes", 
   await using folder = await StoreFolder.make();
   const first = await DashboardServer.start(await folder.openFilled("127.0.0.1:1"));
   await using second = await DashboardServer.start(await folder.open(), { waitsForLead: false });
-  await until(async () => (await second.get("/api/cluster")).json.leader !== "");
+  // A program of ours is told which one leads; requests of others are passed on to that one.
+  const ours = { "user-agent": "codis-proxy cli" };
+  const told = (method: string, path: string) => second.ask(method, path, undefined, ours);
+  await until(async () => (await told("GET", "/api/cluster")).json.leader !== "");
   for (const [method, path] of [["GET", "/api/cluster"], ["POST", "/api/slots/init"]] as const) {
-    const { status, json } = await second.ask(method, path);
+    const { status, json } = await told(method, path);
     assertEquals([status, json.leader], [503, first.addr]);
   }
+  assertEquals((await second.get("/api/cluster")).json.dashboard.addr, first.addr);
   assertEquals((await second.get("/api/slots")).json.length, 1024);
   assertEquals((await (await fetch(`http://${second.addr}/healthz`)).json()).state, "standing by");
   await first[Symbol.asyncDispose]();
