@@ -82,6 +82,11 @@ function splitAddress(text: string): Address {
   if (bracketed !== null) {
     return { hostname: shortest(bracketed[1]!, text), port: parsePort(bracketed[2]!, text) };
   }
+  // As a script writes it that does not know of which kind its address is.
+  const bracketed4 = /^\[(\d+(?:\.\d+){3})\]:([^:]*)$/.exec(text);
+  if (bracketed4 !== null) {
+    return { hostname: bracketed4[1]!, port: parsePort(bracketed4[2]!, text) };
+  }
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) {
     throw new SyntaxError(`address "${text}" is a URL: write host:port alone`);
   }

@@ -33,6 +33,8 @@ Deno.test("parseAddress() makes one address of two spellings", () => {
   }
   assertEquals(parseAddress("[FD00::A%eth0]:1").hostname, "fd00::a%eth0");
   assertEquals(parseAddress("[::ffff:127.0.0.1]:1").hostname, "::ffff:127.0.0.1");
+  // `[$(POD_IP)]:9000`, whatever the pod's address is.
+  assertEquals(formatAddress(parseAddress("[10.0.0.1]:9000")), "10.0.0.1:9000");
 });
 
 const BAD = [
