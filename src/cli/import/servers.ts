@@ -119,8 +119,14 @@ async function clusterOf(
   if (sources[0]!.kind !== "cluster") return undefined;
   const [server] = (await namedServers(values, sources)).values();
   const nodes = await readCluster(server!, tlsOf(server!));
-  if (nodes.moving === undefined) return nodes;
-  throw new Error(`the cluster moves slots (${nodes.moving}): end that first`);
+  // Each node names only the slots that it moves itself.
+  for (const master of nodes.masters.values()) {
+    const { moving } = await readCluster(master, tlsOf(master));
+    if (moving !== undefined) {
+      throw new Error(`the cluster moves slots (${moving}): end that first`);
+    }
+  }
+  return nodes;
 }
 
 /** Fails when the cluster moves slots: keys would be lost between two nodes. */
