@@ -24,6 +24,20 @@ export function countFreeDescriptors(most: number): number {
   }
 }
 
+/** What takes one descriptor. */
+export interface Reserve {
+  close(): void;
+}
+
+/** Opens what takes one descriptor; `undefined` when there is none left. */
+export function openReserve(): Reserve | undefined {
+  try {
+    return Deno.openSync("/dev/null");
+  } catch {
+    return undefined;
+  }
+}
+
 /** Whether a call failed because the process, or the system, may open nothing more. */
 export function isOutOfDescriptors(error: unknown): boolean {
   const code = error instanceof Error && "code" in error ? error.code : undefined;

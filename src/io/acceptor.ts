@@ -12,7 +12,7 @@
  */
 
 import { delay } from "@std/async/delay";
-import { isOutOfDescriptors } from "../base/free_descriptors.ts";
+import { isOutOfDescriptors, openReserve, type Reserve } from "../base/free_descriptors.ts";
 import { hangUp } from "./dial.ts";
 import { readRounds } from "./read_rounds.ts";
 
@@ -29,11 +29,11 @@ const QUIET_WAIT_MS = 3_000;
 const REPORT_MS = 10_000;
 
 /** What is done with connections. */
-export interface AcceptorEvents {
+export interface AcceptorEvents<Conn extends Acceptable> {
   /** Takes a connection; when it throws, the connection is closed. */
-  take(connection: Deno.TcpConn): void;
+  take(connection: Conn): void;
   /** Answers a client above the limit, as far as it reads; the acceptor closes the connection. */
-  refuse(connection: Deno.TcpConn): Promise<void>;
+  refuse(connection: Conn): Promise<void>;
   /**
    * Called when connections could not be accepted, or were gone at once; every ten seconds at most.
    *
@@ -42,13 +42,24 @@ export interface AcceptorEvents {
   onFailure(error: unknown, times: number): void;
 }
 
-/** What takes one descriptor. */
-type Reserve = { close(): void };
+/** What the acceptor does itself with a connection. */
+export interface Acceptable {
+  setNoDelay(isOn: boolean): void;
+  setKeepAlive(isOn: boolean): void;
+  close(): void;
+}
+
+/** A listening socket. */
+export interface Listener<Conn extends Acceptable> {
+  readonly addr: Deno.Addr;
+  accept(): Promise<Conn>;
+  close(): void;
+}
 
 /** See the header. */
-export class Acceptor {
-  readonly #listener: Deno.TcpListener;
-  readonly #events: AcceptorEvents;
+export class Acceptor<Conn extends Acceptable = Deno.TcpConn> {
+  readonly #listener: Listener<Conn>;
+  readonly #events: AcceptorEvents<Conn>;
   /** Given up to accept a connection that can only be refused. */
   #reserve: Reserve | undefined;
   readonly #openReserve: () => Reserve | undefined;
@@ -64,13 +75,13 @@ export class Acceptor {
   /**
    * Takes the bound socket; nothing is accepted before {@linkcode Acceptor.run}.
    *
-   * @param openReserve Opens what takes a descriptor; nothing when there is none. For tests.
+   * @param open Opens what takes a descriptor; nothing when there is none. For tests.
    */
-  constructor(listener: Deno.TcpListener, events: AcceptorEvents, openReserve = openNothing) {
+  constructor(listener: Listener<Conn>, events: AcceptorEvents<Conn>, open = openReserve) {
     this.#listener = listener;
     this.#events = events;
-    this.#openReserve = openReserve;
-    this.#reserve = openReserve();
+    this.#openReserve = open;
+    this.#reserve = open();
   }
 
   /** The address that it is bound to. */
@@ -81,13 +92,13 @@ export class Acceptor {
   /** Accepts until {@linkcode Acceptor.stop}. */
   async run(): Promise<void> {
     while (!this.#isStopped) {
-      let connection: Deno.TcpConn;
+      let connection: Conn;
       try {
         const accepting = this.#listener.accept();
         this.#settled = accepting.then(() => {}, () => {});
         connection = await accepting;
         this.#accepted++;
-        readRounds.count();
+        readRounds.accepted();
       } catch (error) {
         if (this.#isStopped) return;
         this.#failed(error);
@@ -102,7 +113,7 @@ export class Acceptor {
     }
   }
 
-  #take(connection: Deno.TcpConn): void {
+  #take(connection: Conn): void {
     try {
       connection.setNoDelay(true);
       connection.setKeepAlive(true);
@@ -114,7 +125,7 @@ export class Acceptor {
     }
   }
 
-  async #refuse(connection: Deno.TcpConn): Promise<void> {
+  async #refuse(connection: Conn): Promise<void> {
     await this.#events.refuse(connection).catch(() => {});
     hangUp(connection);
     if (!this.#isStopped) this.#reserve ??= this.#openReserve();
@@ -166,13 +177,5 @@ export class Acceptor {
     this.#reserve?.close();
     this.#reserve = undefined;
     return this.#settled;
-  }
-}
-
-function openNothing(): Reserve | undefined {
-  try {
-    return Deno.openSync("/dev/null");
-  } catch {
-    return undefined;
   }
 }

@@ -5,14 +5,15 @@
  *     [0, start) consumed   [start, end) received, not yet consumed   [end, …) room for the next read
  *
  * Two implementations behind one class: `byob` reads through a ReadableStream BYOB reader, `direct`
- * calls `conn.read`. So does `byob` while a peer sends one small piece at a time: of thousands of reads that
- * wait, those of a stream keep objects that outlive many collections. The stream is built over `conn.read`, not `conn.readable`, because the latter
+ * calls `conn.read`. While a peer sends one small piece at a time, both are told of it by a call, where the
+ * connection can do that, and call `conn.read` where it cannot: of thousands of reads that wait, promises and
+ * streams keep objects that outlive many collections. The stream is built over `conn.read`, not `conn.readable`, because the latter
  * closes the socket at end-of-file and a client that half-closes would lose its replies.
  *
  * @module
  */
 
-import { resize } from "./chunk_pool.ts";
+import { copyBytes, resize } from "./chunk_pool.ts";
 
 /** How a connection is read; the value of config key `read_mode`. */
 export type ReadMode = "byob" | "direct";
@@ -24,15 +25,25 @@ const GROWTH = 4;
 /** Reads in a row that leave three quarters of the buffer empty before it shrinks. */
 const SMALL_READS_BEFORE_SHRINK = 64;
 
-/** A read of `byob` is small that brings less than so many bytes. */
+/** A read is small that brings less than so many bytes. */
 const SMALL_READ_BYTES = 256;
-/** Small reads in a row after which `byob` calls `conn.read` until one is not small. */
-const SMALL_READS_BEFORE_DIRECT = 16;
+/** Small reads in a row after which a peer counts as one that sends small pieces, until one is not small. */
+const SMALL_READS_BEFORE_PIECES = 16;
 
 /** The reading half of a connection. */
 export interface ByteReader {
   /** Reads into `bytes`; null at end-of-file. Borrows `bytes` until the promise settles. */
   read(bytes: Uint8Array): Promise<number | null>;
+  /** Tells of the next bytes, or of the end, by a call instead of a promise. Not every connection can. */
+  readPiece?(owner: PieceOwner): void;
+}
+
+/** Who is told of a piece, once for each call of {@linkcode ByteReader.readPiece}. */
+export interface PieceOwner {
+  /** The first `count` of `bytes` have come. Borrows `bytes` during the call. */
+  pieceArrived(bytes: Uint8Array, count: number): void;
+  pieceEnded(): void;
+  pieceFailed(error: unknown): void;
 }
 
 /** What is called after a read. */
@@ -78,6 +89,11 @@ export abstract class ByteSource {
     this.#makeRoom();
     this.isReading = true;
     this.startRead();
+  }
+
+  /** Whether what comes next is told by a call: then the system's order of turns is fair. */
+  get isInPieces(): boolean {
+    return false;
   }
 
   /** Reads into {@linkcode room}. */
@@ -160,15 +176,20 @@ export abstract class ByteSource {
   }
 }
 
-/** Reads by `conn.read`: one promise per read. */
-class DirectSource extends ByteSource {
+/** Reads small pieces as they come, and others by `conn.read`: one promise per read. */
+class DirectSource extends ByteSource implements PieceOwner {
   readonly #reader: ByteReader;
+  readonly #hasPieces: boolean;
+  /** Small reads in a row. A new peer may be one of thousands: it is taken for one that sends small pieces. */
+  #small: number;
   readonly #onRead: (count: number | null) => void;
   protected readonly onError: (error: unknown) => void;
 
   constructor(reader: ByteReader, owner: SourceOwner, bytesMax: number) {
     super(owner, bytesMax);
     this.#reader = reader;
+    this.#hasPieces = reader.readPiece !== undefined;
+    this.#small = this.#hasPieces ? SMALL_READS_BEFORE_PIECES : 0;
     this.#onRead = (count) => {
       if (this.isStopped) return;
       if (count === null) this.owner.sourceEnded();
@@ -179,8 +200,39 @@ class DirectSource extends ByteSource {
     };
   }
 
+  /** Whether the peer sends one small piece at a time. */
+  protected get isSmall(): boolean {
+    return this.#small >= SMALL_READS_BEFORE_PIECES;
+  }
+
+  override get isInPieces(): boolean {
+    return this.#hasPieces && this.isSmall;
+  }
+
   protected override startRead(): void {
-    this.#reader.read(this.room).then(this.#onRead, this.onError);
+    if (this.isInPieces) this.#reader.readPiece!(this);
+    else this.#reader.read(this.room).then(this.#onRead, this.onError);
+  }
+
+  protected override landed(count: number): void {
+    this.#small = count < SMALL_READ_BYTES ? this.#small + 1 : 0;
+    super.landed(count);
+  }
+
+  pieceArrived(bytes: Uint8Array, count: number): void {
+    if (this.isStopped) return;
+    const room = this.bytes.length - this.end;
+    if (count <= room) copyBytes(this.bytes, this.end, bytes, 0, count);
+    else this.put(bytes.subarray(0, count));
+    this.landed(count);
+  }
+
+  pieceEnded(): void {
+    if (!this.isStopped) this.owner.sourceEnded();
+  }
+
+  pieceFailed(error: unknown): void {
+    this.onError(error);
   }
 }
 
@@ -190,14 +242,14 @@ class DirectSource extends ByteSource {
  */
 class ByobSource extends DirectSource {
   #isAhead = false;
-  /** Small reads in a row. */
-  #small = 0;
-  readonly #reader: ReadableStreamBYOBReader;
+  readonly #conn: ByteReader;
+  /** Opened with the first read that needs it: a peer that is idle has none. */
+  #opened: ReadableStreamBYOBReader | null = null;
   readonly #onRead: (result: ReadableStreamReadResult<Uint8Array<ArrayBuffer>>) => void;
 
   constructor(reader: ByteReader, owner: SourceOwner, bytesMax: number) {
     super(reader, owner, bytesMax);
-    this.#reader = byteStream(reader).getReader({ mode: "byob" });
+    this.#conn = reader;
     this.#onRead = (result) => {
       if (this.isStopped) return;
       if (this.#isAhead) this.put(result.value ?? new Uint8Array(0));
@@ -209,17 +261,17 @@ class ByobSource extends DirectSource {
   }
 
   protected override startRead(): void {
-    if (this.#small >= SMALL_READS_BEFORE_DIRECT) super.startRead();
+    if (this.isSmall) super.startRead();
     else this.#reader.read(this.room).then(this.#onRead, this.onError);
   }
 
-  protected override landed(count: number): void {
-    this.#small = count < SMALL_READ_BYTES ? this.#small + 1 : 0;
-    super.landed(count);
+  get #reader(): ReadableStreamBYOBReader {
+    return this.#opened ??= byteStream(this.#conn).getReader({ mode: "byob" });
   }
 
   override readAhead(): void {
     if (this.isReading) return;
+    if (this.isInPieces) return this.read();
     this.isReading = this.#isAhead = true;
     this.#reader.read(new Uint8Array(READ_BYTES_MIN)).then(this.#onRead, this.onError);
   }

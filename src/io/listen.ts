@@ -4,7 +4,15 @@
  * @module
  */
 
+import type { Acceptable, Listener } from "./acceptor.ts";
 import { causeOf, type Connection } from "./dial.ts";
+import { listenByHandle } from "./handle_listener.ts";
+
+/** What is listened at. */
+interface Place {
+  readonly hostname: string;
+  readonly port: number;
+}
 
 /** A client's connection. */
 export interface AcceptedConnection extends Connection {
@@ -35,6 +43,18 @@ export const LOOPBACK: Readonly<Record<ListenProto, readonly string[]>> = {
   tcp6: ["::1"],
 };
 
+/** Opens a socket, or throws the system's error. */
+type Open<Socket> = (
+  options: Deno.TcpListenOptions & { port: number; tcpBacklog: number },
+) => Socket;
+
+/** A client's connection that was just accepted. */
+export type ClientConnection = AcceptedConnection & Acceptable;
+
+const openByDeno: Open<Deno.TcpListener> = (options) => Deno.listen(options);
+const openForClients: Open<Listener<ClientConnection>> = (options) =>
+  listenByHandle(options) ?? openByDeno(options);
+
 /**
  * Binds a TCP address.
  *
@@ -51,14 +71,23 @@ export function listen(
   proto: ListenProto = "tcp",
   reusePort = false,
 ): Deno.TcpListener {
-  if (hostname !== "") return bind(hostname, port, reusePort);
-  if (proto === "tcp4") return bind("0.0.0.0", port, reusePort);
+  return bindAny({ hostname, port }, proto, reusePort, openByDeno);
+}
+
+function bindAny<Socket>(
+  { hostname, port }: Place,
+  proto: ListenProto,
+  reusePort: boolean,
+  open: Open<Socket>,
+): Socket {
+  if (hostname !== "") return bind(hostname, port, reusePort, open);
+  if (proto === "tcp4") return bind("0.0.0.0", port, reusePort, open);
   try {
-    return bind("::", port, reusePort);
+    return bind("::", port, reusePort, open);
   } catch (error) {
     const isBusy = error instanceof Error && error.cause instanceof Deno.errors.AddrInUse;
     if (proto === "tcp6" || isBusy) throw error;
-    return bind("0.0.0.0", port, reusePort); // a machine without IPv6
+    return bind("0.0.0.0", port, reusePort, open); // a machine without IPv6
   }
 }
 
@@ -69,14 +98,32 @@ export function listen(
  * @throws {Error} As {@linkcode listen}.
  */
 export function listenShared(
-  { hostname, port }: { readonly hostname: string; readonly port: number },
+  place: Place,
   proto: ListenProto = "tcp",
   isBeside = false,
 ): Deno.TcpListener {
-  if (!canSharePort()) return listen(hostname, port, proto);
-  return isBeside
-    ? listen(hostname, port, proto, true)
-    : listen(hostname, findFree(hostname, port, proto).port, proto, true);
+  return bindShared(place, proto, isBeside, openByDeno);
+}
+
+/** Binds as {@linkcode listenShared} does, for thousands of clients that ask for little at a time. */
+export function listenForClients(
+  place: Place,
+  proto: ListenProto = "tcp",
+  isBeside = false,
+): Listener<ClientConnection> {
+  return bindShared(place, proto, isBeside, openForClients);
+}
+
+function bindShared<Socket>(
+  place: Place,
+  proto: ListenProto,
+  isBeside: boolean,
+  open: Open<Socket>,
+): Socket {
+  if (!canSharePort()) return bindAny(place, proto, false, open);
+  const { hostname, port } = place;
+  const free = isBeside ? port : findFree(hostname, port, proto).port;
+  return bindAny({ hostname, port: free }, proto, true, open);
 }
 
 /**
@@ -98,22 +145,22 @@ export function findFree(hostname: string, port: number, proto: ListenProto): De
 export function canSharePort(): boolean {
   if (Deno.build.os !== "linux") return false;
   try {
-    bind("127.0.0.1", 0, true).close();
+    bind("127.0.0.1", 0, true, openByDeno).close();
     return true;
   } catch {
     return false;
   }
 }
 
-function bind(hostname: string, port: number, reusePort: boolean): Deno.TcpListener {
+function bind<Socket>(
+  hostname: string,
+  port: number,
+  reusePort: boolean,
+  open: Open<Socket>,
+): Socket {
   try {
-    // The type does not know the option, the runtime does.
-    const options: Deno.TcpListenOptions & { tcpBacklog: number } = {
-      hostname,
-      port,
-      tcpBacklog: BACKLOG,
-    };
-    return Deno.listen(reusePort ? { ...options, reusePort } : options);
+    const options = { hostname, port, tcpBacklog: BACKLOG };
+    return open(reusePort ? { ...options, reusePort } : options);
   } catch (error) {
     throw new Error(`cannot listen on ${hostname}:${port}: ${causeOf(error)}`, { cause: error });
   }

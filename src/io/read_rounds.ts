@@ -20,6 +20,10 @@ const CLIENTS_MIN = 100;
 
 /** For so many that wait, others have one busy turn: what no client has asked for may keep all turns busy. */
 const MEMBERS_PER_TURN = 10;
+/** Accepts that make a turn one in which many come. */
+const ACCEPTS_PER_TURN = 20;
+/** So many looks without an accept, and all who came together are in. */
+const QUIET_LOOKS = 2;
 
 /** A client that wants to be read from. */
 export interface RoundMember {
@@ -39,7 +43,43 @@ class ReadRounds implements TurnWork {
   #spare: RoundMember[] = [];
   readonly #look = () => this.#lookAgain();
 
-  /** A read, a write or an accept has ended. */
+  /** Accepts of this turn, while counted. */
+  #accepts = 0;
+  /** Whether so many come that who was served waits until they are in. */
+  #isAccepting = false;
+  /** Looks since somebody came. */
+  #quietLooks = 0;
+
+  /** A connection was accepted. */
+  accepted(): void {
+    this.count();
+    this.#quietLooks = 0;
+    if (this.#isAccepting) return;
+    if (++this.#accepts === 1) setTimeout(this.#forget, 0);
+    if (this.#accepts < ACCEPTS_PER_TURN) return;
+    this.#isAccepting = true;
+    this.#beginBusy();
+  }
+
+  readonly #forget = () => this.#accepts = 0;
+
+  #beginBusy(): void {
+    if (this.#isBusy) return;
+    this.#isBusy = true;
+    setTimeout(this.#look, 0);
+  }
+
+  /**
+   * A client was told of a piece: it hears of the next one, at once or after those who are just being accepted.
+   * The system itself lets all that are there have their turn.
+   */
+  afterPiece(member: RoundMember, isFirst: boolean): void {
+    if (isFirst) this.#quietLooks = 0;
+    if (this.#isAccepting) this.#waiting.push(member);
+    else member.readOn();
+  }
+
+  /** A read or a write has ended. */
   count(): void {
     if (!this.#isCounting) return;
     this.#calls++;
@@ -54,10 +94,7 @@ class ReadRounds implements TurnWork {
   next(member: RoundMember, clients: number): void {
     this.#isCounting = this.#isBusy || clients >= CLIENTS_MIN;
     this.count();
-    if (!this.#isBusy && this.#calls >= CALLS_PER_TURN) {
-      this.#isBusy = true;
-      setTimeout(this.#look, 0);
-    }
+    if (this.#calls >= CALLS_PER_TURN) this.#beginBusy();
     if (this.#isBusy) this.#waiting.push(member);
     else member.readOn();
   }
@@ -67,14 +104,15 @@ class ReadRounds implements TurnWork {
   }
 
   #lookAgain(): void {
-    const isBusyStill = this.#calls >= CALLS_PER_TURN;
+    const isBusyStill = this.#calls >= CALLS_PER_TURN ||
+      (this.#isAccepting && ++this.#quietLooks <= QUIET_LOOKS);
     this.#calls = 0;
     if (isBusyStill && ++this.#busyTurns * MEMBERS_PER_TURN < this.#waiting.length) {
       setTimeout(this.#look, 0);
       return;
     }
     this.#busyTurns = 0;
-    this.#isBusy = false;
+    this.#isBusy = this.#isAccepting = false;
     const members = this.#waiting;
     this.#waiting = this.#spare;
     for (const member of members) member.readOn();

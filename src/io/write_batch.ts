@@ -19,6 +19,17 @@ export const EARLY_FLUSH_BYTES = 256 * 1024;
 export interface ByteSink {
   /** Writes some of `bytes`, returns how many; Borrows `bytes` until the promise settles. */
   write(bytes: Uint8Array): Promise<number>;
+  /**
+   * Writes what the system takes at once, and returns how much; of 0 bytes the owner is told later. Borrows
+   * `bytes` until then. Not every connection can.
+   */
+  writeNow?(bytes: Uint8Array, owner: WriteOwner): number;
+}
+
+/** Who is told of a write that took its time. */
+export interface WriteOwner {
+  /** @param error Why nothing more can be written; null when `bytes` bytes were. */
+  writeEnded(error: unknown, bytes: number): void;
 }
 
 /** What is called when bytes of a batch were written, or cannot be. */
@@ -33,7 +44,7 @@ export interface BatchOwner {
 }
 
 /** The write side of one connection; see the drawing above. */
-export class WriteBatch implements TurnWork {
+export class WriteBatch implements TurnWork, WriteOwner {
   isQueuedForTurnEnd = false;
   /** Bytes appended and not yet taken by the kernel. */
   queuedBytes = 0;
@@ -52,6 +63,8 @@ export class WriteBatch implements TurnWork {
   #abandoned: Uint8Array | null = null;
   #writingFrom = 0;
   #writingTo = 0;
+  /** Bytes that the system took at once; the owner is told of them in the same turn. */
+  #takenBytes = 0;
   /** What the last turns sent: picks the size of the next chunk. */
   #typicalBytes = 0;
   #isFailed = false;
@@ -86,8 +99,10 @@ export class WriteBatch implements TurnWork {
     for (const chunk of this.#full) this.#release(chunk);
     this.#full = [];
     // A chunk under a write in flight is not ours to re-use before that has ended.
-    this.#abandoned = this.#writing ?? this.#abandoned;
+    if (this.#takenBytes > 0) this.#release(this.#writing!);
+    else this.#abandoned = this.#writing ?? this.#abandoned;
     this.#writing = null;
+    this.#takenBytes = 0;
     this.queuedBytes = 0;
     this.#isFailed = true;
   }
@@ -152,7 +167,10 @@ export class WriteBatch implements TurnWork {
   }
 
   runAtTurnEnd(): void {
-    this.flush();
+    const taken = this.#takenBytes;
+    this.#takenBytes = 0;
+    if (taken > 0) this.#written(taken);
+    else this.flush();
   }
 
   /** Starts writing unless a write is under way already (its end continues with what is queued). */
@@ -177,11 +195,18 @@ export class WriteBatch implements TurnWork {
   }
 
   #write(): void {
-    const bytes = this.#writing!;
-    this.#sink!.write(bytes.subarray(this.#writingFrom, this.#writingTo)).then(
-      this.#onWritten,
-      this.#onFailed,
-    );
+    const sink = this.#sink!;
+    const bytes = this.#writing!.subarray(this.#writingFrom, this.#writingTo);
+    if (sink.writeNow === undefined) sink.write(bytes).then(this.#onWritten, this.#onFailed);
+    else {
+      this.#takenBytes = sink.writeNow(bytes, this);
+      if (this.#takenBytes > 0) atTurnEnd(this);
+    }
+  }
+
+  writeEnded(error: unknown, bytes: number): void {
+    if (error === null) this.#written(bytes);
+    else this.#failed(error);
   }
 
   #written(bytes: number): void {

@@ -14,7 +14,7 @@ import type { SlotRule } from "../../hash/placement.ts";
 import { Acceptor } from "../../io/acceptor.ts";
 import { type AllowedWay, readAllowedWay } from "../../command/learned_row.ts";
 import { causeOf } from "../../io/dial.ts";
-import { listenShared } from "../../io/listen.ts";
+import { type ClientConnection, listenForClients, listenShared } from "../../io/listen.ts";
 import type { TlsToServers } from "../../io/tls.ts";
 import { gateLimits, TlsGate, type TlsToClients } from "../../io/tls_gate.ts";
 import type { AllowedCommand } from "../../model/allowed_command.ts";
@@ -55,7 +55,7 @@ export class LocalPlane implements DataPlane {
   readonly router: Router;
   /** Of a plane that is the whole proxy's; in a worker, the pool has it. */
   readonly users: UsersOwner;
-  #acceptors: readonly Acceptor[] = [];
+  #acceptors: readonly Acceptor<ClientConnection>[] = [];
   /** Who meets clients that speak TLS. */
   readonly #gate: TlsGate | undefined;
   /** Of limited users, in a plane that is the whole proxy's. */
@@ -119,7 +119,10 @@ export class LocalPlane implements DataPlane {
    */
   bind({ sockets, proto }: ListenPlace, isBeside = false): void {
     for (const { hostname, port, isTls = false } of sockets) {
-      const acceptor = new Acceptor(listenShared({ hostname, port }, proto, isBeside), {
+      // TLS is put on a connection that is read by promises, and so are BYOB readers.
+      const isDirect = this.router.shared.options.readMode === "direct" && !isTls;
+      const open: typeof listenForClients = isDirect ? listenForClients : listenShared;
+      const acceptor = new Acceptor(open({ hostname, port }, proto, isBeside), {
         take: (connection) => isTls ? this.#gate!.take(connection) : this.router.accept(connection),
         // What is not TLS would mean nothing to a client that speaks it.
         refuse: (connection) => isTls ? this.router.drop() : this.router.refuse(connection),

@@ -46,6 +46,8 @@ export class Input implements SourceOwner, RoundMember {
   #passThrough: PassThrough | null = null;
   /** Whether it has read while the client waited. */
   #hasReadAhead = false;
+  /** Whether it has asked for nothing yet. */
+  #isNew = true;
   /** Whether what was read last is more than the client may have in flight. */
   #isLong = false;
 
@@ -281,7 +283,10 @@ export class Input implements SourceOwner, RoundMember {
       this.isPaused = true;
       return;
     }
-    readRounds.next(this, clients.size);
+    if (this.#source.isInPieces) {
+      readRounds.afterPiece(this, this.#isNew);
+      this.#isNew = false;
+    } else readRounds.next(this, clients.size);
   }
 
   readOn(): void {

@@ -54,6 +54,33 @@ Deno.test("readRounds.next() keeps clients of a busy turn until a turn is calm, 
   assertEquals(late!.reads, 1);
 });
 
+Deno.test("while many are accepted, who was served waits until all are in, and nobody for long", async () => {
+  const [alone, ...served] = members(401);
+  readRounds.afterPiece(alone!, false);
+  assertEquals(alone!.reads, 1);
+  const comes = () => {
+    for (let accepts = 0; accepts < 25; accepts++) readRounds.accepted();
+  };
+  comes();
+  for (const member of served) readRounds.afterPiece(member, false);
+  for (let turns = 0; turns < 10; turns++) {
+    assert(served.every(({ reads }) => reads === 0));
+    comes();
+    await delay(0);
+  }
+  await until(() => served.every(({ reads }) => reads === 1));
+  // Where they never end to come, others are served all the same.
+  comes();
+  for (const member of served) readRounds.afterPiece(member, false);
+  let turns = 0;
+  for (; served.some(({ reads }) => reads === 1); turns++) {
+    comes();
+    await delay(0);
+  }
+  assert(turns < 100, `${turns} turns`);
+  await delay(20);
+});
+
 Deno.test("readRounds.next() keeps nobody waiting for long where turns are busy for ever, as with many subscribers", async () => {
   const few = members(60);
   for (const member of few) readRounds.next(member, CLIENTS);
