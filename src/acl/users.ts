@@ -146,5 +146,12 @@ export function bytesOfText(text: string): string {
 
 /** The text whose UTF-8 bytes a name or rule has; what is not UTF-8 is shown as `\ufffd`. */
 export function textOfBytes(bytes: string): string {
+  // What most names are: a decoder would take longer than all else that is done for one.
+  if (isAscii(bytes)) return bytes;
   return new TextDecoder().decode(latin1Bytes(bytes));
+}
+
+function isAscii(bytes: string): boolean {
+  for (let i = 0; i < bytes.length; i++) if (bytes.charCodeAt(i) > 0x7f) return false;
+  return true;
 }

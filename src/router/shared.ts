@@ -134,7 +134,8 @@ export class RouterShared {
     this.accessLines = lines;
     const sinks = {
       span: openSpans(options.version),
-      line: lines && ((done: ReportedRequest, trace: string) => lines.add(accessLine(done, trace))),
+      line: lines &&
+        ((done: ReportedRequest, trace: string) => lines.add(() => accessLine(done, trace))),
     };
     this.#reports = new RequestReports(options.requestSample, sinks, this.sampling, this.slowLog);
     this.budget = new ByteBudget(options.proxyBufferBytesMax, worker);

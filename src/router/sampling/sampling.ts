@@ -138,7 +138,9 @@ export class Sampling {
     const { command } = request;
     this.#count(sample, command!, parser, database);
     if (sample.isOnlyCounted) return;
-    Object.assign(sample, this.#fewKeysOf(command!, parser, database));
+    const { keys, keyWeight } = this.#fewKeysOf(command!, parser, database);
+    sample.keys = keys;
+    sample.keyWeight = keyWeight;
   }
 
   /** Who sees the request that is taken; null: nobody. */
