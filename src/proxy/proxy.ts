@@ -368,6 +368,8 @@ class StartedProxy implements RunningProxy {
     this.#accessLog?.close();
     const isKnown = await this.#offer?.stop() !== false &&
       (!other.isThere || await takeOver?.stop() !== false);
+    // Two that stop at once have left entry and fence to each other.
+    if (other.hasLeft) await this.#membership!.registration.removeLeft();
     await this.#coordinator!.close();
     await this.#admin?.shutdown();
     this.#configured[Symbol.dispose]();

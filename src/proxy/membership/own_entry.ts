@@ -149,11 +149,11 @@ export class OwnEntry {
 
   /**
    * Removes our fence, then our entry. A fence that another process has left is not ours to remove; and while
-   * another one serves for this proxy, both stay for it.
+   * another one serves for this proxy, both stay for it. Who is left has both to remove, in the middle of its start, too.
    */
   async remove(): Promise<void> {
     if (this.#other.isThere) return;
-    if (this.#hasFence) await deleteFence(this.store, this.record.addr);
+    if (this.#hasFence || this.#other.hasLeft) await deleteFence(this.store, this.record.addr);
     if (await this.load() !== undefined) await deleteProxy(this.store, this.record.id);
   }
 }

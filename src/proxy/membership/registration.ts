@@ -215,12 +215,17 @@ export class Registration {
     this.#watch?.close();
     await this.#following;
     await this.table.stop();
+    await this.removeLeft();
+    this.#move("stopped");
+  }
+
+  /** Removes entry and fence, unless another process of this proxy is there, which does. */
+  async removeLeft(): Promise<void> {
     try {
       await this.#own.remove();
     } catch (error) {
       log.error("own entry and fence not removed: {error}", { error });
     }
-    this.#move("stopped");
   }
 
   // -- registering --

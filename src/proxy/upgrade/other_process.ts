@@ -39,6 +39,7 @@ export class OtherProcess {
   #tell: ((action: string) => void) | undefined;
   /** Whether actions must be in force there, too: it may serve. */
   #mayServe = false;
+  #hasLeft = false;
   /** The newest action that is in force there; `""` for none. */
   #applied = "";
 
@@ -49,6 +50,11 @@ export class OtherProcess {
   /** Whether there is one. */
   get isThere(): boolean {
     return this.#tell !== undefined;
+  }
+
+  /** Whether there was one, which is gone: what it had at the coordinator is this one's now. */
+  get hasLeft(): boolean {
+    return this.#hasLeft && !this.isThere;
   }
 
   /**
@@ -88,6 +94,7 @@ export class OtherProcess {
   async left(): Promise<void> {
     if (this.#tell === undefined) return;
     this.#tell = undefined;
+    this.#hasLeft = true;
     for (const { resolve } of this.#waiters) resolve();
     this.#waiters.clear();
     await this.onGone();

@@ -6,6 +6,10 @@
 
 import { assertEquals } from "@std/assert";
 import { delay } from "@std/async/delay";
+import { EmbeddedCoordinator } from "../../../src/coordinator/embedded/embedded.ts";
+import { loadFences } from "../../../src/store/fences.ts";
+import { loadProxies } from "../../../src/store/proxies.ts";
+import { storeOf } from "../../../src/store/store.ts";
 import { ProxyProcess } from "../../support/proxy_process.ts";
 import { RedisServer } from "../../support/redis_server.ts";
 
@@ -53,4 +57,24 @@ Deno.test("when the new process is killed later, another one takes over from the
   assertEquals(await queueing.call("EXEC"), []);
   assertEquals((await upgrading).code, 0);
   assertEquals(await client.call("GET", "after the kill"), "1");
+});
+
+Deno.test("when both processes are stopped at once, neither entry nor fence of the proxy is left", async () => {
+  for (const isServing of [false, true]) {
+    await using proxy = await ProxyProcess.start({ servers });
+    const old = proxy.child;
+    const next = proxy.startBeside();
+    await old.waitFor(() => old.stderr.includes("is about to take over"));
+    if (isServing) await next.waitFor(() => next.stderr.includes("serving on"));
+    // As Ctrl-C in the terminal of both does.
+    await Promise.all([old.end("SIGINT"), next.end("SIGINT")]);
+    const coordinator = await EmbeddedCoordinator.open({ dir: `${proxy.folder}/data` });
+    const store = storeOf(coordinator, "test");
+    assertEquals(
+      [await loadFences(store), await loadProxies(store)],
+      [[], []],
+      `serving: ${isServing}`,
+    );
+    await coordinator.close();
+  }
 });
