@@ -52,6 +52,8 @@ export interface LinkServer {
     isLoad?: boolean,
   ): Backend | null;
   returnPrivate(backend: Backend, isClean: boolean): void;
+  /** Whether a backend that is lent for something large may send more now; `waiter` is resumed when to ask again. */
+  takeUploadTurn(backend: Backend, waiter: BudgetWaiter): boolean;
 }
 
 /** What clients without a link have. */
@@ -188,6 +190,11 @@ export class Link implements LinkedUser {
     this.#request = request;
     this.#backend.onDrain = taken;
     return beginOn(this.#backend, request);
+  }
+
+  /** Whether a very large request may send more now; its holder is resumed when to ask again. */
+  takeUploadTurn(): boolean {
+    return this.server.takeUploadTurn(this.#backend, this.#holder);
   }
 
   /** Copies more bytes of the request that {@linkcode begin} began. */

@@ -26,6 +26,7 @@ import { ReplySemaphore } from "./reply_semaphore.ts";
 import { ServerCommands } from "./server_commands.ts";
 import { ServerVersion } from "./server_version.ts";
 import { UnblockSupport } from "./unblock_support.ts";
+import { UploadTurns } from "./upload_turns.ts";
 
 /**
  * Private backends of one server that carry something large at once, such as an upload; more clients wait.
@@ -113,6 +114,7 @@ export class Server implements BackendHost<Backend> {
   /** Private backends that carry something large, and who waits to lend another one. */
   readonly #loaded = new Set<Backend>();
   readonly #loadQueue = new Set<BudgetWaiter>();
+  readonly #uploads = new UploadTurns();
   /** Clients that waited for a private backend in vain. */
   privateRefusals = 0;
   /** When {@linkcode sightedSilentMs} asked first of the times after which nothing was heard; clock ms. */
@@ -362,7 +364,12 @@ export class Server implements BackendHost<Backend> {
     callNext(this.#privateQueue);
   }
 
+  takeUploadTurn(backend: Backend, waiter: BudgetWaiter): boolean {
+    return this.#uploads.take(backend, waiter);
+  }
+
   #loadEnded(backend: Backend): void {
+    this.#uploads.leave(backend);
     if (this.#loaded.delete(backend)) callNext(this.#loadQueue);
   }
 

@@ -41,6 +41,8 @@ import type { Client } from "./client.ts";
 const PAIR_HEADER_BYTES = 4;
 /** Requests larger than this pass through if they can, in bytes. */
 export const PASS_THROUGH_BYTES = 512 * 1024;
+/** Requests of so many bytes go to a server one after the other. */
+const TURNS_BYTES = 8 * 1024 * 1024;
 /** Bytes that wait for the server before the client is not read, in bytes. */
 const QUEUED_BYTES_HIGH = 1024 * 1024;
 
@@ -148,7 +150,7 @@ export class PassThrough implements LinkUser {
     if (link !== null && link.isClosed) this.#isDiscarding = true; // answered by its loss
     if (this.#unsentSinceMs > 0) this.#unsentMs += clock.nowMs - this.#unsentSinceMs;
     this.#unsentSinceMs = 0;
-    if (!this.#isDiscarding && link!.queuedBytes > QUEUED_BYTES_HIGH) return "waiting";
+    if (!this.#isDiscarding && this.#mustWait(link!)) return "waiting";
     const from = source.start;
     const at = this.#framer.feed(source.bytes, from, source.end);
     if (this.#framer.error !== "") return this.#malformed();
@@ -163,6 +165,12 @@ export class PassThrough implements LinkUser {
     if (!this.#isDiscarding) link!.complete(this.#unsentMs);
     this.#client.isAtBarrier = true; // what follows goes by another connection
     return "done";
+  }
+
+  /** Whether the server must take what was handed on first, or it is another upload's turn. */
+  #mustWait(link: Link): boolean {
+    if (link.queuedBytes > QUEUED_BYTES_HIGH) return true;
+    return this.#leastBytes >= TURNS_BYTES && !link.isClosed && !link.takeUploadTurn();
   }
 
   /** Starts the request on a link, as soon as all earlier ones are settled and its slot is open. */

@@ -223,6 +223,29 @@ Deno.test("a slow upload harms nobody: others on the same server and key go on",
   assertEquals(await other.call("STRLEN", "a"), 2 * MB);
 });
 
+Deno.test("very large uploads take turns at a server: all arrive, and one that stalls keeps none waiting", async () => {
+  await using redis = await RedisServer.start();
+  await using proxy = await RouterServer.start({ servers: [redis] });
+  using slow = await proxy.client();
+  using gone = await proxy.client();
+  const value = "v".repeat(16 * MB);
+  const rest = await sendMost(slow, ["SET", "slow", value], 1_000);
+  await sendMost(gone, ["SET", "gone", value], 9 * MB);
+  const clients = await Promise.all(Array.from({ length: 4 }, () => proxy.client()));
+  const uploads = clients.map((client, i) => client.call("SET", `key:${i}`, `${i}${value}`));
+  await delay(20);
+  gone.close(); // in its turn, or waiting for it
+  assertEquals(await within(Promise.all(uploads), 20_000), ["OK", "OK", "OK", "OK"]);
+  await slow.sendRaw(rest);
+  assertEquals((await slow.read()).value, "OK");
+  for (const [i, client] of clients.entries()) {
+    assertEquals(await client.call("GETRANGE", `key:${i}`, 0, 1), `${i}v`);
+    assertEquals(await client.call("STRLEN", `key:${i}`), 16 * MB + 1);
+    client.close();
+  }
+  await until(() => proxy.leftovers().length === 0);
+});
+
 Deno.test("more uploads at once than a server is given connections all succeed", async () => {
   await using redis = await RedisServer.start();
   await using proxy = await RouterServer.start({ servers: [redis] });
