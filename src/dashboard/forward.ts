@@ -64,9 +64,13 @@ export async function askLeader(
     log.warn("{method} {path} was not passed on to {leader}, which leads: {error}", {
       ...{ method: request.method, path: url.pathname, leader, error },
     });
+    // It hung, and was replaced by this one meanwhile.
+    if (!route.changes && dashboard.isLeading) return undefined;
     // Nothing is known of a change that may have come there.
-    const doubt = route.changes ? "; whether it was done is not known" : "";
-    const text = `the dashboard at ${leader} leads, and did not answer${doubt}`;
+    const isSent = !/client error \(Connect\)/.test(`${error} ${(error as Error).cause}`);
+    const doubt = route.changes && isSent ? "; whether it was done is not known" : "";
+    const what = isSent ? "did not answer" : "cannot be reached";
+    const text = `this dashboard stands by: the one at ${leader} leads, and ${what}${doubt}`;
     return Response.json({ error: text, leader }, { status: 503 });
   }
 }

@@ -217,6 +217,7 @@ Deno.test("the entry of a Codis 2.0 dashboard is respected, unless it is to be t
     await delay(300);
     const { status, json } = await polite.ask("PUT", "/api/server_groups", { id: 7 });
     assertEquals([status, json.leader], [503, "old:18087"]);
+    assertMatch(json.error, /stands by: the one at old:18087 leads, and cannot be reached$/);
     assertEquals(await readIfThere(store, store.paths.dashboard), entry);
   }
   await using heir = await DashboardServer.start(store, { takeOver: true });
