@@ -5,8 +5,8 @@
  *     HandleConnection ─┬─ pieces: one buffer for all, read while they come
  *                       └─ read(): into the reader's own buffer, once
  *
- * A `Deno.Conn` keeps a promise and ten more objects for each read that waits. With a thousand clients they
- * outlive collections, and cost more than all else of a request; a handle that waits keeps nothing. It also
+ * A `Deno.Conn` keeps a promise, and what belongs to it, for each read that waits. With a thousand clients that
+ * outlives collections, which copy it; a handle that waits keeps nothing. It also
  * writes at once what the system takes. The handle is no documented interface: where it is not as it is known
  * here, `Deno.listen` is used.
  *
