@@ -5,6 +5,7 @@
  */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { Child } from "../support/child.ts";
 import { until } from "../support/deadline.ts";
 import { freePort } from "../support/free_port.ts";
 import { configText, ProxyProcess, startProgram } from "../support/proxy_process.ts";
@@ -67,6 +68,30 @@ for (const cpu of [1, 2]) {
     assert(proxy.stderr.split("\n").length < 20, proxy.stderr);
   });
 }
+
+Deno.test("with read_mode = direct, who comes without a descriptor left is told so, and served when there is one", async () => {
+  const port = freePort();
+  const script = new URL("../support/accepting_process.ts", import.meta.url).pathname;
+  const deno = [Deno.execPath(), "run", "--no-prompt", "--no-check", "--allow-net", "--allow-read"];
+  const child = new Child("sh", {
+    args: ["-c", 'ulimit -n 60; exec "$@"', "sh", ...deno, script, `${port}`],
+  });
+  try {
+    await child.waitFor(() => child.stdout.includes("full"));
+    const answers = async (count: number) => {
+      const connections = await connectMany(port, count);
+      const told = await Promise.all(connections.map((connection) => ask(connection, "")));
+      for (const connection of connections) connection.close();
+      return told;
+    };
+    assertEquals(await answers(5), Array(5).fill("refused"));
+    child.signal("SIGUSR1");
+    await child.waitFor(() => child.stdout.includes("free"));
+    assertEquals(await answers(5), Array(5).fill("taken"));
+  } finally {
+    await child.end("SIGKILL");
+  }
+});
 
 Deno.test("a dashboard whose HTTP connections are used up goes on", async () => {
   await using folder = await StoreFolder.make();
