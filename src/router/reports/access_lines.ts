@@ -14,6 +14,8 @@ import type { ReportedRequest } from "./reported_request.ts";
 
 /** How long lines are gathered, in milliseconds. */
 const GATHER_MS = 100;
+/** Text that is not gathered for so long: it is written at once, in characters. */
+const GATHERED_TEXT_MAX = 128 * 1024;
 /** Text that waits at most, in characters. */
 const WAITING_TEXT_MAX = 1024 * 1024;
 
@@ -55,6 +57,7 @@ export class AccessLines {
     this.#count++;
     if (this.#unmade.length >= LINES_AT_ONCE) this.#makeLines();
     if (this.#writing === undefined) {
+      if (this.#text.length > GATHERED_TEXT_MAX) return void this.flush();
       this.#timer ??= setTimeout(() => void this.flush(), GATHER_MS);
     }
   }

@@ -20,6 +20,22 @@ Deno.test("lines go out in batches, one at a time and in order", async () => {
   assertEquals(batches.join(""), [..."ab"].map((c) => numbered(c).join("")).join(""));
 });
 
+Deno.test("much text is written at once: what is gathered in 100 ms may be more than there is room for", async () => {
+  const totals = { lostAccessLines: 0 };
+  let characters = 0;
+  const lines = new AccessLines((text) => {
+    characters += text.length;
+    return Promise.resolve(true);
+  }, totals);
+  const line = "x".repeat(999);
+  for (let i = 0; i < 5_000; i++) {
+    lines.add(() => line);
+    if (i % 100 === 0) await Promise.resolve();
+  }
+  await lines.flush();
+  assertEquals([totals.lostAccessLines, characters], [0, 5_000_000]);
+});
+
 function numbered(letter: string): string[] {
   return Array.from({ length: 10 }, (_, i) => `${letter}${i}\n`);
 }
