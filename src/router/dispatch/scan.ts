@@ -20,7 +20,8 @@
  * known what has changed, the walk begins anew, with the same cursor: keys come twice, none is missed. That
  * is so when the cursor is of a time before this proxy had its table, or when it is of a newer table than ours:
  * of a newer version, of a master that we have not heard of, of a pass for which we know no slots. And while a
- * slot is in doubt, no pass ends.
+ * slot is in doubt, no pass ends, and none but the first goes on: another proxy may have begun it for that slot,
+ * whose new group is not known here.
  *
  * @module
  */
@@ -200,9 +201,10 @@ class Walk {
     }
   }
 
-  /** Whether all servers of this pass were asked, and a slot is in doubt: another pass may be needed. */
+  /** Whether it is not known which servers are to be asked next: a slot is in doubt that may move back. */
   isInDoubt(): boolean {
-    return this.#nextMaster() === null && this.#table.all.some(isInDoubt);
+    const mayEnd = this.#pass > 1 || this.#nextMaster() === null;
+    return mayEnd && this.#table.all.some(isInDoubt);
   }
 
   #mastersNow(): number {

@@ -277,4 +277,21 @@ Deno.test("a scan that one proxy has begun, and another goes on with, misses not
   // The first proxy moves keys to a group that was scanned, and it ends while the second has them blocked.
   const back = { kind: "begin", slot: USED_SLOTS[2]!, groupId: 1, touched: 15 } as const;
   await findsAll(product, [...scans(4), { ...back, blockedScans: 0, scans: 40 }]);
+  // As before, but both know another slot that has moved back: the second proxy goes on with the pass for that.
+  const other = {
+    kind: "begin",
+    slot: USED_SLOTS[4]!,
+    scans: 0,
+    blockedScans: 0,
+    touched: 0,
+  } as const;
+  for (let before = 3; before <= 8; before++) {
+    await findsAll(product, [
+      { ...back, slot: USED_SLOTS[0]!, groupId: 4, blockedScans: 0, scans: 0 },
+      ...scans(before),
+      { ...other, groupId: 4 },
+      { ...other, groupId: 2 },
+      { ...back, slot: USED_SLOTS[0]!, blockedScans: 0, scans: 40 },
+    ]);
+  }
 });
