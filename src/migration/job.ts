@@ -63,7 +63,7 @@ export class MigrationJob {
     this.#retry = new RetryState(retry, timers);
     this.#timers = timers;
     this.#moved = moved;
-    this.progress = new MoveProgress(() => timers.nowMs(), moved);
+    this.progress = this.#newProgress();
   }
 
   /** Whether nothing of its own keeps it from being worked on now. */
@@ -115,6 +115,13 @@ export class MigrationJob {
     this.#retry.failed(problem, lasts);
   }
 
+  /** Keys that move say that it goes on: the round that finds all of them may take long. */
+  #newProgress(): MoveProgress {
+    return new MoveProgress(() => this.#timers.nowMs(), this.#moved, () => {
+      if (this.hasProblem) this.recover();
+    });
+  }
+
   /** It goes on. */
   recover(): void {
     this.#retry.recovered();
@@ -129,7 +136,7 @@ export class MigrationJob {
     this.task = task;
     this.isGoingBack = isGoingBack;
     this.step = undefined;
-    this.progress = new MoveProgress(() => this.#timers.nowMs(), this.#moved);
+    this.progress = this.#newProgress();
     this.note = "";
     this.bigKeys.clear();
     this.#retry.recovered();

@@ -33,13 +33,20 @@ export class MoveProgress {
   #movedOfScan = 0;
 
   readonly #moved: MovedKeys | undefined;
+  readonly #onMoved: () => void;
 
   /**
    * @param now The monotonic clock, in milliseconds. @default performance.now
    * @param moved Counts these keys, too.
+   * @param onMoved Called when keys have been moved.
    */
-  constructor(now: () => number = () => performance.now(), moved?: MovedKeys) {
+  constructor(
+    now: () => number = () => performance.now(),
+    moved?: MovedKeys,
+    onMoved: () => void = () => {},
+  ) {
     this.#moved = moved;
+    this.#onMoved = onMoved;
     this.#keys = new Speed(now);
     this.#bytes = new Speed(now);
   }
@@ -54,6 +61,7 @@ export class MoveProgress {
     this.#movedOfScan += keys;
     if (this.keysLeft !== null) this.keysLeft = Math.max(0, this.keysLeft - keys);
     this.#keys.add(keys);
+    this.#onMoved();
     if (this.#moved !== undefined) {
       this.#moved.keys += keys;
       this.#moved.bytes += bytes ?? 0;

@@ -48,3 +48,11 @@ Deno.test("a slot that is paused, cancelled or waiting is not shown as moving", 
   reversed.isGoingBack = false;
   assertEquals(phaseOf(reversed), "moving back");
 });
+
+Deno.test("a slot whose keys move again is stuck no longer, however long the round takes", () => {
+  const made = job("migrating", (made) => made.fail("connection refused"));
+  made.stream = STREAM;
+  assertEquals([phaseOf(made), made.problem], ["stuck", "connection refused"]);
+  made.progress.moved(1);
+  assertEquals([phaseOf(made), made.problem], ["moving", ""]);
+});
