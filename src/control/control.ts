@@ -71,6 +71,12 @@ export interface Control {
    */
   change(change: ClusterChange): Promise<void>;
   /**
+   * Asks the store who leads: this process may have been stopped for so long that another one took over.
+   *
+   * @throws {NotLeaderError} When another dashboard does.
+   */
+  proveLead(): Promise<void>;
+  /**
    * Connects to a Redis server with the product's password; the caller closes it.
    *
    * @param replyMs Longest time that a reply may take, in milliseconds. @default 5000

@@ -126,7 +126,7 @@ export class Dashboard implements Control {
         (this.#failover.isPromoting && await isMute(proxy)),
       reasonOf,
       report: (level, text) => this.report(level, text),
-      checkLead: () => this.#leadership.transact([]),
+      checkLead: () => this.proveLead(),
     }, options.times);
     this.#publisher = new Publisher(options.store, confirmer);
     this.#changes = new ChangeLog(
@@ -337,6 +337,10 @@ export class Dashboard implements Control {
     if (this.#migrations === undefined) throw new NotLeaderError(this.#options.addr, true);
   }
 
+  proveLead(): Promise<void> {
+    return this.#leadership.transact([]);
+  }
+
   /** The whole cluster at this moment. */
   view(): Promise<ClusterView> {
     const { access, monitor, sentinels, outages } = this;
@@ -441,6 +445,6 @@ export class Dashboard implements Control {
     const { auth } = this.#options;
     const lastInfo = (addr: string) => this.monitor.servers.infoOf(addr);
     const context = { control: this, changes: this.#changes, holds: this.#holds, auth, lastInfo };
-    return { ...context, checkLead: () => this.#leadership.transact([]) };
+    return { ...context, checkLead: () => this.proveLead() };
   }
 }

@@ -33,6 +33,7 @@ const PARALLEL_MAX = 16;
  * @returns Them, in the order of their slots.
  * @throws {InputError} When a number is out of range.
  * @throws {StoreError} When a group or slot does not allow it; nothing was stored.
+ * @throws {NotLeaderError} When another dashboard has taken over; nothing was stored.
  */
 export async function createTasks(
   control: Control,
@@ -60,6 +61,7 @@ export async function createTasks(
   const created: StoredMigrateTask[] = [];
   try {
     for (const some of chunk(tasks, PARALLEL_MAX)) {
+      await control.proveLead();
       const made = await Promise.allSettled(
         some.map(async (task) => {
           created.push({ name: await createMigrateTask(store, task), task });

@@ -10,7 +10,7 @@ import { parseAddress } from "../../src/base/address.ts";
 import { Secret } from "../../src/base/secret.ts";
 import { OPERATIONS_MAX } from "../../src/coordinator/coordinator.ts";
 import type { ClusterChange, Control, EntryWrite } from "../../src/control/control.ts";
-import { UnconfirmedError } from "../../src/control/errors.ts";
+import { NotLeaderError, UnconfirmedError } from "../../src/control/errors.ts";
 import type { OutageReport } from "../../src/control/outages.ts";
 import type { ActionRecord } from "../../src/model/action.ts";
 import { encodeProxy } from "../../src/model/proxy.ts";
@@ -42,12 +42,18 @@ export class ScriptedControl implements Control {
   chunks: "yes" | "no" | "unknown" = "yes";
   /** Called before each change; throws to keep it from being made. */
   beforeChange: (change: ClusterChange) => void | Promise<void> = () => {};
+  /** Whether another dashboard has taken over. */
+  isReplaced = false;
   readonly #options: ScriptedControlOptions;
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor(store: Store, options: ScriptedControlOptions = {}) {
     this.store = store;
     this.#options = options;
+  }
+
+  proveLead(): Promise<void> {
+    return this.isReplaced ? Promise.reject(new NotLeaderError("other:1")) : Promise.resolve();
   }
 
   change(change: ClusterChange): Promise<void> {

@@ -4,9 +4,10 @@
  * @module
  */
 
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { NotLeaderError } from "../../../src/control/errors.ts";
 import { RedisUnreachableError } from "../../../src/redis/connection.ts";
-import { createMigrateTask } from "../../../src/store/migrate_tasks.ts";
+import { createMigrateTask, loadMigrateTasks } from "../../../src/store/migrate_tasks.ts";
 import { delay } from "@std/async/delay";
 import { until } from "../../support/deadline.ts";
 import { FakeTimers } from "../../support/fake_timers.ts";
@@ -107,4 +108,13 @@ Deno.test("a stop waits for a change that hangs, but not for ever", async () => 
   hanging.resolve();
   await cancelling;
   await migration[Symbol.asyncDispose]();
+});
+
+Deno.test("a dashboard that another one has replaced, and that does not know yet, stores no tasks", async () => {
+  const { migration, queue } = await unreachable(new FakeTimers());
+  await using _ = migration;
+  const before = await loadMigrateTasks(migration.store);
+  migration.control.isReplaced = true;
+  await assertRejects(() => queue.add(2, 40, 2, 0), NotLeaderError);
+  assertEquals(await loadMigrateTasks(migration.store), before);
 });
