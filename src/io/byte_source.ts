@@ -7,8 +7,9 @@
  * Two implementations behind one class: `byob` reads through a ReadableStream BYOB reader, `direct`
  * calls `conn.read`. While a peer sends one small piece at a time, both are told of it by a call, where the
  * connection can do that, and call `conn.read` where it cannot: of thousands of reads that wait, promises and
- * streams keep objects that outlive many collections. The stream is built over `conn.read`, not `conn.readable`, because the latter
- * closes the socket at end-of-file and a client that half-closes would lose its replies.
+ * streams keep objects that outlive many collections. The stream is built over `conn.read`, not
+ * `conn.readable`, because the latter closes the socket at end-of-file and a client that half-closes would lose
+ * its replies.
  *
  * @module
  */

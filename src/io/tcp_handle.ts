@@ -6,9 +6,8 @@
  *                       └─ read(): into the reader's own buffer, once
  *
  * A `Deno.Conn` keeps a promise, and what belongs to it, for each read that waits. With a thousand clients that
- * outlives collections, which copy it; a handle that waits keeps nothing. It also
- * writes at once what the system takes. The handle is no documented interface: where it is not as it is known
- * here, `Deno.listen` is used.
+ * outlives collections, which copy it; a handle that waits keeps nothing. It also writes at once what the system
+ * takes. The handle is no documented interface: where it is not as it is known here, `Deno.listen` is used.
  *
  * @module
  */

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { delay } from "@std/async/delay";
 import { readInfo, type RedisInfo } from "../../redis/info.ts";
 import type { RedisConnection } from "../../redis/connection.ts";
 import type { MoveContext } from "./mover.ts";
@@ -52,7 +53,7 @@ export class LoadMeter {
       const infos = await Promise.all(this.#servers.map((redis) => readInfo(redis, "stats")));
       await this.#inform(infos.map((info) => Number(info.instantaneous_ops_per_sec)));
       if (!throttle.isNoticed) return;
-      await new Promise((resolve) => setTimeout(resolve, FIRST_MS));
+      await delay(FIRST_MS);
     }
     const beforeMs = this.#measuredMs;
     const before = this.#counts;

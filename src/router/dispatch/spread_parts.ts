@@ -187,7 +187,7 @@ export class Spread {
     return this.#answers.map(({ command, places, partOf }) => {
       const found = places.map(({ part, place }) => {
         const bytes = elements[part]?.[place] ?? replies[part]!.bytes;
-        const isError = bytes[0] === 45; /* - */
+        const isError = bytes[0] === 45; // -
         return new PartReply(bytes, bytes.length, isError, elements[part] == null);
       });
       if (partOf === null) return found[0]!.bytes.slice();
