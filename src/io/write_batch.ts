@@ -8,6 +8,7 @@
  * @module
  */
 
+import { concat } from "@std/bytes/concat";
 import { borrowChunk, CHUNK_BYTES_MAX, copyBytes, releaseChunk } from "./chunk_pool.ts";
 import { readRounds } from "./read_rounds.ts";
 import { atTurnEnd, type TurnWork } from "./turn.ts";
@@ -151,6 +152,13 @@ export class WriteBatch implements TurnWork, WriteOwner {
     this.#full.push(bytes);
     atTurnEnd(this);
     if (this.queuedBytes >= EARLY_FLUSH_BYTES) this.flush();
+  }
+
+  /** A copy of what was appended after the first `offset` bytes; all of it must wait for a write to begin. */
+  waitingFrom(offset: number): Uint8Array {
+    this.#closeOpen();
+    const waiting = concat(this.#full);
+    return waiting.subarray(waiting.length - (this.appendedBytes - offset));
   }
 
   /** Moves the open chunk to the queue of full ones. */

@@ -169,6 +169,9 @@ export function encodeRequest(args: readonly (string | Uint8Array)[]): Uint8Arra
   return out.done();
 }
 
+/** The request that any server answers. */
+export const PING: Uint8Array<ArrayBuffer> = encodeRequest(["PING"]);
+
 /**
  * A client's bytes for an error text as Redis quotes them: one character for each byte, up to a NUL, cut
  * at {@linkcode QUOTED_BYTES_MAX}. Only for texts that {@linkcode Encoder.error} encodes, which lets no

@@ -9,8 +9,6 @@
  *                                      └──────── after a jittered pause ────────┘
  *      any ── close() ─► closed
  *
- *   requests:  | sent, waiting for replies, oldest first (SentQueue) |
- *
  * While a server is down its requests fail at once: only the first dial makes requests wait. Each
  * request pushed is settled exactly once: by its reply, or by the loss of the connection.
  *
@@ -22,7 +20,7 @@ import { changeState } from "../../base/state.ts";
 import { type ByteSource, openSource, type SourceOwner } from "../../io/byte_source.ts";
 import { causeOf, type Connection, dial, hangUp, remoteHost, writeAll } from "../../io/dial.ts";
 import { type BatchOwner, WriteBatch } from "../../io/write_batch.ts";
-import { encodeRequest, type Protocol } from "../../resp/encoder.ts";
+import { PING, type Protocol } from "../../resp/encoder.ts";
 import { ReplyFramer } from "../../resp/reply_framer.ts";
 import { BACKEND_RESET, backendDown, backendFailure } from "../errors.ts";
 import { moverLogin, requestLogin } from "../options.ts";
@@ -40,10 +38,10 @@ import { ReplyDeadline } from "./reply_deadline.ts";
 import { Redial } from "./redial.ts";
 import type { ReplySemaphore } from "./reply_semaphore.ts";
 import { SentQueue } from "./sent_queue.ts";
+import { takeUnsent, type UnsentRequest } from "./unsent.ts";
 
 /** How far a backend's read buffer grows, in bytes. */
 const READ_BYTES_MAX = 128 * 1024;
-const PING = encodeRequest(["PING"]);
 
 /** A connection to a server; see the drawing above. */
 export class Backend implements SourceOwner, BatchOwner, Carrier, SlowConnection {
@@ -190,10 +188,9 @@ export class Backend implements SourceOwner, BatchOwner, Carrier, SlowConnection
 
   /** Connects now instead of at the first request. */
   warm(): void {
-    if (this.#state === "idle") {
-      this.#redial.used();
-      this.#dial();
-    }
+    if (this.#state !== "idle") return;
+    this.#redial.used();
+    this.#dial();
   }
 
   // -- connecting -----------------------------------------------------------------------------
@@ -254,8 +251,7 @@ export class Backend implements SourceOwner, BatchOwner, Carrier, SlowConnection
   bytesArrived(): void {
     this.progressMs = this.server.heardMs = clock.tick();
     const source = this.#source!;
-    const bytes = source.bytes;
-    const end = source.end;
+    const { bytes, end } = source;
     const framer = this.#framer;
     let at = source.start;
     while (at < end) {
@@ -377,6 +373,11 @@ export class Backend implements SourceOwner, BatchOwner, Carrier, SlowConnection
   /** Whether other clients wait for replies, or to be allowed to ask for one. */
   #isAwaited(client: SlowReader): boolean {
     return this.server.isAwaited || this.#sent.hasOthersThan(client);
+  }
+
+  /** Takes out what was not sent: {@linkcode breakOff} must follow at once. */
+  takeUnsent(): readonly UnsentRequest[] {
+    return takeUnsent(this.#sent, this.#batch);
   }
 
   /** Whether a request of this slot is in flight here. */

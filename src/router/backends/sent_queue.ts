@@ -164,6 +164,39 @@ export class SentQueue {
     return all;
   }
 
+  /** Takes out those of which no byte can have been sent, oldest first: all newer ones than these are. */
+  takeUnsent({ writes }: Written): Request[] {
+    const batch = this.#newest;
+    if (batch === null || writes !== this.#writes) return [];
+    let lastSent: Request | null = null;
+    let sent = 0;
+    let at = 0;
+    for (let r = this.head; r !== null; r = r.nextSent) {
+      at++;
+      if (r.sentIn === batch) continue;
+      lastSent = r;
+      sent = at;
+    }
+    const first = lastSent === null ? this.head : lastSent.nextSent;
+    if (lastSent === null) this.head = null;
+    else lastSent.nextSent = null;
+    this.#tail = lastSent;
+    this.length = sent;
+    const unsent: Request[] = [];
+    for (let r = first; r !== null;) {
+      const next: Request | null = r.nextSent;
+      r.nextSent = null;
+      unsent.push(r);
+      r = next;
+    }
+    return unsent;
+  }
+
+  /** How many bytes were appended to the connection before what {@linkcode takeUnsent} takes out. */
+  get newestStartByte(): number {
+    return this.#newest?.startByte ?? 0;
+  }
+
   /** Whether the next reply is a script's, or that of a transaction, which may have one. */
   get isScriptNext(): boolean {
     const command = this.head?.command ?? null;

@@ -14,7 +14,7 @@
 
 import { clock } from "../../base/clock.ts";
 import type { Command } from "../../command/command.ts";
-import { Encoder, encodeRequest, errorReply } from "../../resp/encoder.ts";
+import { Encoder, encodeRequest, errorReply, PING } from "../../resp/encoder.ts";
 import type { Link, LinkUser } from "../backends/link.ts";
 import { openLink } from "../backends/link_wait.ts";
 import type { Master, Server } from "../backends/server.ts";
@@ -24,8 +24,6 @@ import type { LocalCall } from "../local/local_call.ts";
 import { argumentText } from "../local/local_call.ts";
 import type { Request } from "../request.ts";
 import { type Blocked, UNBLOCKED, type UnblockReply } from "./blocked.ts";
-
-const PING = encodeRequest(["PING"]);
 
 /** Answers WAIT and WAITAOF. */
 export function wait({ client, command, args }: LocalCall): Uint8Array | null {

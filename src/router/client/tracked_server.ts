@@ -16,7 +16,7 @@
  */
 
 import { clock } from "../../base/clock.ts";
-import { encodeRequest, type Protocol } from "../../resp/encoder.ts";
+import { encodeRequest, PING, type Protocol } from "../../resp/encoder.ts";
 import { latin1Bytes } from "../../resp/latin1.ts";
 import type { Link, LinkUser } from "../backends/link.ts";
 import { openLink } from "../backends/link_wait.ts";
@@ -30,7 +30,6 @@ import { type TrackingOptions, trackingWords } from "./tracking_options.ts";
 
 /** How long after a failure a server is not asked again, in milliseconds. */
 const RETRY_MS = 200;
-const PING = encodeRequest(["PING"]);
 
 /** What a tracked server tells of. */
 export interface TrackedServerUser {

@@ -9,14 +9,13 @@
  * @module
  */
 
-import { encodeRequest, type Protocol } from "../../resp/encoder.ts";
+import { encodeRequest, PING, type Protocol } from "../../resp/encoder.ts";
 import type { Link, LinkUser } from "../backends/link.ts";
 import { LinkCall } from "../backends/link_call.ts";
 import type { Slot, SlotWatcher } from "../slots/slot.ts";
 import type { Transaction } from "./transaction.ts";
 
 const UNWATCH = encodeRequest(["UNWATCH"]);
-const PING = encodeRequest(["PING"]);
 
 /** What a connection must be in for the client's commands. */
 interface Manner {

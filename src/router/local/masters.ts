@@ -10,7 +10,7 @@
  * @module
  */
 
-import { Encoder, encodeRequest, errorReply, type Protocol } from "../../resp/encoder.ts";
+import { Encoder, errorReply, PING, type Protocol } from "../../resp/encoder.ts";
 import type { Command } from "../../command/command.ts";
 import { latin1Bytes } from "../../resp/latin1.ts";
 import { ReplyFailure, type ReplyValue } from "../../resp/reply_value.ts";
@@ -31,8 +31,6 @@ export interface MastersAsking {
   /** What is done before; they are not asked when it resolves with a reply. */
   readonly first?: () => Promise<Uint8Array | null>;
 }
-
-const PING = encodeRequest(["PING"]);
 
 /**
  * Asks all masters; what the client sends after it waits.

@@ -12,7 +12,7 @@
  */
 
 import { clock } from "../../base/clock.ts";
-import { encodeRequest } from "../../resp/encoder.ts";
+import { encodeRequest, PING } from "../../resp/encoder.ts";
 import { latin1 } from "../../resp/latin1.ts";
 import { namesProbeKey } from "../../resp/probe_key.ts";
 import { Link, type LinkHolder, type LinkUser } from "../backends/link.ts";
@@ -42,7 +42,6 @@ interface SentRequest {
 }
 
 const DONE: LinkOutcome = { is: "done" };
-const PING = encodeRequest(["PING"]);
 
 /** See the header. */
 export class SubscriberLink implements LinkUser {

@@ -11,11 +11,16 @@ import { SLOT_COUNT } from "../../hash/slot_id.ts";
 import type { Backend } from "../backends/backend.ts";
 import { BackendPool } from "../backends/backend_pool.ts";
 import type { BackendEvents, Master, Server } from "../backends/server.ts";
+import { backendDown } from "../errors.ts";
 import type { RouterOptions } from "../options.ts";
+import { failRequest, type Request } from "../request.ts";
 import type { GroupServers, SlotFill, SlotTable } from "../slot_table.ts";
 import { ReplicaSets } from "./replica_sets.ts";
 import { type SettledState, Slot } from "./slot.ts";
 import { SlotMoves } from "./slot_moves.ts";
+
+/** Why connections to a server that has failed are given up. */
+const REPLACED = "another server has taken its place";
 
 /** What the slots report, for the log. */
 export interface SlotEvents extends BackendEvents {
@@ -49,6 +54,8 @@ export class RouterSlots implements SlotTable {
   readonly #events: SlotEvents;
   #masters: Master[] | null = null;
   readonly #changing: Promise<void>[] = [];
+  /** Servers that are given up in a moment. */
+  readonly #replaced = new Set<Server>();
 
   constructor(options: RouterOptions, events: SlotEvents) {
     this.#events = events;
@@ -78,7 +85,7 @@ export class RouterSlots implements SlotTable {
    */
   fillSlot(fill: SlotFill): Promise<void> {
     return this.#change(fill.slotId, async (slot) => {
-      if (fill.failedAddrs !== undefined) this.#breakOffFailed(slot, fill.failedAddrs);
+      if (fill.failedAddrs !== undefined) this.#giveUpFailed(slot, fill.failedAddrs);
       await this.#drain(slot);
       await this.listener?.beforeServing(fill);
       const server = this.pool.acquire(fill.backendAddr);
@@ -159,14 +166,39 @@ export class RouterSlots implements SlotTable {
     for (const backend of carriers) backend.breakOff(`slot ${slot.id} changes hands`);
   }
 
-  /** Fails what is in flight at servers that have failed, of all slots: it would not be answered in time. */
-  #breakOffFailed({ server, migrateFrom }: Slot, failed: readonly string[]): void {
+  /**
+   * Gives up connections to servers that have failed: what was sent would not be answered in time. The shared
+   * ones last as long as it takes until the other slots of the same change are draining, too: what was not
+   * sent waits there for the new owner.
+   */
+  #giveUpFailed({ server, migrateFrom }: Slot, failed: readonly string[]): void {
     for (const each of [server, migrateFrom]) {
-      if (each === null || !failed.includes(each.address)) continue;
-      for (const backend of [...each.backends()]) {
-        backend.breakOff("another server has taken its place");
+      if (each === null || !failed.includes(each.address) || this.#replaced.has(each)) continue;
+      if (this.#replaced.size === 0) setTimeout(() => this.#breakOffReplaced(), 0);
+      this.#replaced.add(each);
+      for (const backend of [...each.backends()]) if (backend.isPrivate) backend.breakOff(REPLACED);
+    }
+  }
+
+  #breakOffReplaced(): void {
+    const backends = [...this.#replaced].flatMap((server) => [...server.backends()]);
+    this.#replaced.clear();
+    for (const backend of backends) {
+      const unsent = backend.isPrivate ? [] : backend.takeUnsent();
+      backend.breakOff(REPLACED);
+      // Each is put before those that wait already.
+      for (const { request, bytes } of unsent.toReversed()) {
+        if (this.#takeBack(request, bytes)) continue;
+        failRequest(request, backendDown(backend.server.address, REPLACED));
       }
     }
+  }
+
+  /** Whether a request that was not sent waits for its slot again; not what a client sends in ways of its own. */
+  #takeBack(request: Request, bytes: Uint8Array): boolean {
+    const { slot, slots, leads, ways } = request;
+    if (slot === null || slots !== null || leads !== null || ways !== null) return false;
+    return this.all[slot.id]!.takeBack(request, bytes);
   }
 
   #releaseServers(slot: Slot): void {

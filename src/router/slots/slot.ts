@@ -95,15 +95,38 @@ export class Slot implements FlightCounter {
     } else if (this.state === "offline") {
       failRequest(request, SLOT_NOT_READY);
     } else {
-      request.state = "waiting";
-      request.detours.waited = "slot";
-      request.detours.openedMs = 0;
-      request.slotId = this.id;
-      request.ownBytes = bytes.slice(start, end);
+      this.#hold(request, bytes.slice(start, end));
       if (this.#waitingTail === null) this.#waitingHead = request;
       else this.#waitingTail.nextSent = request;
       this.#waitingTail = request;
     }
+  }
+
+  #hold(request: Request, bytes: Uint8Array): void {
+    request.state = "waiting";
+    request.detours.waited = "slot";
+    request.detours.openedMs = 0;
+    request.slotId = this.id;
+    request.ownBytes = bytes;
+  }
+
+  /**
+   * Takes a request back that a connection was given, and has not sent: it waits before all others, if the slot
+   * is draining. Takes `bytes`.
+   *
+   * @returns Whether it does.
+   */
+  takeBack(request: Request, bytes: Uint8Array): boolean {
+    if (this.state !== "draining") return false;
+    request.slot = request.backend = request.sentIn = null;
+    // Its keys were of no interest while the slot was open.
+    request.usesUnnamedKeys ||= request.keys === null;
+    this.#hold(request, bytes);
+    request.nextSent = this.#waitingHead;
+    this.#waitingHead = request;
+    this.#waitingTail ??= request;
+    this.leave();
+    return true;
   }
 
   /** Sends a request to the owner, whatever the state. Copies `bytes[start, end)`. */

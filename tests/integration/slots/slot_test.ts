@@ -351,3 +351,58 @@ Deno.test("slots that change hands under load lose, double and reorder nothing",
   assertEquals(counts.reduce((sum, count) => sum + Number(count), 0), 6 * rounds * 20);
   assertEquals(proxy.leftovers(), []);
 });
+
+Deno.test("what a failed server was never sent goes to the one that takes its place, in order", async () => {
+  using dead = await FullBacklog.open();
+  await using heir = await RedisServer.start();
+  await using proxy = await RouterServer.start({ servers: [dead] });
+  using client = await proxy.client();
+  using other = await proxy.client();
+  using splitter = await proxy.client();
+  // No connection can be made, so nothing is sent.
+  const replies = client.pipeline([
+    ...[1, 2, 3].map((i) => ["RPUSH", KEY, i]),
+    ...[["MULTI"], ["RPUSH", KEY, "queued"], ["EXEC"], ["SET", OTHER_KEY, "v"]],
+  ]);
+  const split = splitter.call("MGET", KEY, OTHER_KEY);
+  assert(!await isSettled(Promise.race([replies, split])));
+  const ids = Array.from({ length: 1024 }, (_, id) => id);
+  const change = { failedAddrs: [dead.addr] };
+  const filled = Promise.all(ids.map((id) => proxy.fill(id, heir.addr, change)));
+  const later = other.call("RPUSH", KEY, 4);
+  await within(filled);
+  const values = (await within(replies)).map(({ value }) => value);
+  assertEquals(values, [1, 2, 3, "OK", "QUEUED", [5], "OK"]);
+  // What asks for keys of several slots is not sent again, and the error says that it was not sent at all.
+  assertError(await split, /^ERR handle request, backend conn failure, .*has taken its place/);
+  assertEquals(await later, 4);
+  using direct = await heir.client();
+  assertEquals(await direct.call("LRANGE", KEY, 0, -1), ["1", "2", "3", "4", "queued"]);
+  assertEquals(proxy.leftovers(), []);
+});
+
+Deno.test("of a hung server's requests, only those that were sent fail when another takes its place", async () => {
+  await using servers = await RedisServer.startMany(2);
+  const [hung, heir] = [servers[0]!, servers[1]!];
+  await using proxy = await RouterServer.start({ servers: [hung] });
+  await using clients = new AsyncDisposableStack();
+  const all = await Promise.all(Array.from({ length: 200 }, () => proxy.client()));
+  for (const client of all) clients.use(client);
+  assertEquals(await all[0]!.call("EXISTS", KEY), 0);
+  hung.pause();
+  // More than the system takes for a process that does not read.
+  const value = "x".repeat(64 * 1024);
+  const replies = Promise.all(all.map((client, i) => client.call("RPUSH", KEY, `${i}:${value}`)));
+  await until(() => proxy.router.shared.slots.all[SLOT]!.inFlight === all.length);
+  await within(proxy.fill(SLOT, heir.addr, { failedAddrs: [hung.addr] }));
+  const values = await within(replies);
+  const failed = values.filter((value) => value instanceof ReplyError);
+  for (const error of failed) assertError(error, /^ERR handle response, backend conn failure/);
+  assert(failed.length > 0 && failed.length < all.length, `${failed.length} failed`);
+  using direct = await heir.client();
+  const kept = await direct.call("LRANGE", KEY, 0, -1) as string[];
+  const sorted = kept.map((item) => Number.parseInt(item)).sort((a, b) => a - b);
+  assertEquals(sorted, all.map((_, i) => i).filter((i) => typeof values[i] === "number"));
+  assertEquals(proxy.leftovers(), []);
+  hung.resume();
+});
