@@ -15,6 +15,7 @@
  * @module
  */
 
+import { delay } from "@std/async/delay";
 import { logger } from "../base/log.ts";
 import { Backoff } from "../base/backoff.ts";
 import { type Operation, OPERATIONS_MAX } from "../coordinator/coordinator.ts";
@@ -49,6 +50,10 @@ const RETRY = { firstMs: 100, maxMs: 3_000 };
 
 /** How long an entry without an epoch must stay until it is taken for Codis 2.0's, in milliseconds. */
 const FOREIGN_MS = 2_000;
+
+/** How often it is asked who leads now, when the store does not answer, and the time between, in milliseconds. */
+const LEADER_READS = 10;
+const LEADER_ROUND_MS = 50;
 
 const log = logger("dashboard");
 
@@ -117,10 +122,43 @@ export class Leadership {
     } catch (error) {
       if (!(error instanceof BadVersionError || error instanceof NoNodeError)) throw error;
       if (error.path !== paths.dashboardEpoch) throw error;
-      log.warn("another dashboard has taken over");
-      this.#epoch = undefined;
-      this.#wake();
-      throw new NotLeaderError(this.#leader);
+      throw await this.#lost();
+    }
+  }
+
+  /**
+   * Asks the store whether this dashboard still leads: it may have been stopped for so long that its session has
+   * ended.
+   *
+   * @throws {NotLeaderError} When it does not.
+   */
+  async prove(): Promise<void> {
+    await this.transact([]);
+    if (await readIfThere(this.#store, this.#store.paths.dashboard) === this.#own) return;
+    throw await this.#lost();
+  }
+
+  /** The store says that this dashboard does not lead; the error that says who does. */
+  async #lost(): Promise<NotLeaderError> {
+    this.#epoch = undefined;
+    log.warn("this dashboard has lost the lead: its session has ended, or another one took over");
+    await this.#readLeader();
+    this.#wake();
+    return new NotLeaderError(this.#leader);
+  }
+
+  /** Reads who leads instead; after a while without an answer nobody is known to. */
+  async #readLeader(): Promise<void> {
+    this.#leader = "";
+    const { dashboard } = this.#store.paths;
+    for (let i = 0; i < LEADER_READS && !this.#isStopping; i++) {
+      try {
+        const entry = await readIfThere(this.#store, dashboard);
+        if (entry !== undefined && entry !== this.#own) this.#leader = addrOf(entry);
+        return;
+      } catch {
+        await delay(LEADER_ROUND_MS);
+      }
     }
   }
 
@@ -197,7 +235,7 @@ export class Leadership {
       await this.#untilDeposed();
     } finally {
       this.#epoch = undefined;
-      this.#leader = "";
+      await this.#readLeader();
       await this.#events.onDepose();
       await this.#leave();
     }

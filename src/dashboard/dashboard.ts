@@ -338,7 +338,7 @@ export class Dashboard implements Control {
   }
 
   proveLead(): Promise<void> {
-    return this.#leadership.transact([]);
+    return this.#leadership.prove();
   }
 
   /** The whole cluster at this moment. */

@@ -10,10 +10,12 @@
  * @module
  */
 
+import { delay } from "@std/async/delay";
 import type { IncomingRequest } from "../api/auth.ts";
 import { productFetchAs } from "../api/product_http.ts";
 import { formatAddress, isLoopback, parseAddress } from "../base/address.ts";
 import { logger } from "../base/log.ts";
+import { ConnectionLossError } from "../coordinator/errors.ts";
 import { NotLeaderError } from "../control/errors.ts";
 import { sessionIdIn } from "./access/sessions.ts";
 import type { ApiRoute } from "./api/route.ts";
@@ -22,6 +24,10 @@ import type { Dashboard } from "./dashboard.ts";
 /** Longest time that the leader may take, in milliseconds: for a read, and for a change. */
 const READ_MS = 10_000;
 const CHANGE_MS = 120_000;
+
+/** How long a change waits for the store to be back, in milliseconds, and between two questions. */
+const STORE_BACK_MS = 3_000;
+const STORE_ROUND_MS = 50;
 
 /** Who has passed a request on; such a one is not passed on again. */
 const PASSED_ON = "x-codis-passed-on-by";
@@ -44,6 +50,7 @@ export async function askLeader(
   incoming: IncomingRequest,
 ): Promise<Response | undefined> {
   const { request, url } = incoming;
+  if (route.changes && route.needsLead) await recheckLead(dashboard);
   if (dashboard.isLeading || !isForLeader(route, request)) return undefined;
   const leader = await leaderOf(dashboard);
   if (leader === undefined) return undefined;
@@ -72,6 +79,23 @@ export async function askLeader(
     const what = isSent ? "did not answer" : "cannot be reached";
     const text = `this dashboard stands by: the one at ${leader} leads, and ${what}${doubt}`;
     return Response.json({ error: text, leader }, { status: 503 });
+  }
+}
+
+/**
+ * Before a change: one that was stopped for a while may take itself for the leader although its session has ended.
+ * Where the store does not say so in time, the change fails with what the store says.
+ */
+async function recheckLead(dashboard: Dashboard): Promise<void> {
+  const deadlineMs = performance.now() + STORE_BACK_MS;
+  while (dashboard.isLeading) {
+    try {
+      return await dashboard.proveLead();
+    } catch (error) {
+      const isAway = error instanceof ConnectionLossError;
+      if (!isAway || performance.now() > deadlineMs) return;
+      await delay(STORE_ROUND_MS);
+    }
   }
 }
 

@@ -5,11 +5,13 @@
  * @module
  */
 
-import { assert, assertEquals, assertLess } from "@std/assert";
+import { assert, assertEquals, assertLess, assertMatch } from "@std/assert";
 import { delay } from "@std/async/delay";
+import { API_TABLE } from "../../src/dashboard/api/api.ts";
 import { deadFences, deleteFence, loadFences } from "../../src/store/fences.ts";
 import { loadProxies } from "../../src/store/proxies.ts";
 import { CountingLoad, keysInSlots } from "../support/counting_load.ts";
+import { DashboardProcess } from "../support/dashboard_process.ts";
 import { until } from "../support/deadline.ts";
 import { ProxyProcess } from "../support/proxy_process.ts";
 import { RedisServer } from "../support/redis_server.ts";
@@ -79,6 +81,41 @@ export function testOutages(
       assertEquals(await load.lostUpdates(proxy), []);
     },
   );
+
+  register(`${name}: a dashboard that was paused beyond its session makes no change`, async () => {
+    await using coordination = await start([{ addr: "127.0.0.1:1" }]);
+    const config = { ...coordination.config, zk_session_timeout: SESSION_MS };
+    await using sleeper = await DashboardProcess.start(config);
+    await using heir = await DashboardProcess.start(config);
+    // It closes connections that were idle while it was paused.
+    using client = Deno.createHttpClient({ poolMaxIdlePerHost: 0 });
+    // Programs of ours are told who leads; requests of others are passed on.
+    const ours = { client, headers: { "user-agent": "codis-proxy test" } };
+    sleeper.child.signal("SIGSTOP");
+    await until(async () =>
+      (await heir.ask("GET", "/api/overview", undefined, ours)).status === 200
+    );
+    // What is waiting in its sockets is the first thing it sees when it wakes.
+    const changes = API_TABLE.filter(({ changes, needsLead }) => changes && needsLead);
+    const all = changes.map(async ({ method, path }) => {
+      const body = method === "GET" ? undefined : {};
+      const { status, text } = await sleeper.ask(method, path.replace(/:\w+/g, "1"), body, ours);
+      return `${method} ${path}: ${status} ${text}`;
+    });
+    const other = sleeper.ask("PUT", "/api/server_groups", { id: 7 }, { client });
+    await delay(100);
+    sleeper.child.signal("SIGCONT");
+    for (const answer of await Promise.all(all)) {
+      assertMatch(answer, /: 503 .*(leads|no dashboard leads at the moment: try again)/);
+      assert(!answer.includes(sleeper.addr), answer);
+    }
+    const { status } = await other;
+    const { text } = await heir.ask("GET", "/api/server_groups");
+    assertEquals(JSON.parse(text).some(({ id }: { id: number }) => id === 7), status === 200);
+    await until(async () =>
+      (await sleeper.ask("PUT", "/api/server_groups", { id: 8 })).status === 200
+    );
+  });
 
   for (const cpu of [1, 2]) {
     register(

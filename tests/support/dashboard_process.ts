@@ -101,10 +101,11 @@ export class DashboardProcess implements AsyncDisposable {
     method: string,
     path: string,
     body?: unknown,
+    { headers, client }: { headers?: Record<string, string>; client?: Deno.HttpClient } = {},
   ): Promise<{ status: number; text: string }> {
     const response = await fetch(this.url(path), {
-      method,
-      headers: { "content-type": "application/json" },
+      ...{ method, ...client === undefined ? {} : { client } },
+      headers: { "content-type": "application/json", ...headers },
       body: body === undefined ? null : JSON.stringify(body),
     });
     return { status: response.status, text: await response.text() };
