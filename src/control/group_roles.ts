@@ -49,12 +49,21 @@ export async function pointServersAt(
   return oldType;
 }
 
-/** How a server replicates; nothing when it does not answer. */
-export async function roleOf(control: Control, addr: string): Promise<Replication | undefined> {
+/**
+ * How a server replicates; nothing when it does not answer.
+ *
+ * @param onFailure Called with the reason then.
+ */
+export async function roleOf(
+  control: Control,
+  addr: string,
+  onFailure: (error: Error) => void = () => {},
+): Promise<Replication | undefined> {
   try {
     using redis = await control.redis(addr);
     return replicationOf(await readInfo(redis));
-  } catch {
+  } catch (error) {
+    onFailure(error as Error);
     return undefined;
   }
 }

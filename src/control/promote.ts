@@ -222,9 +222,13 @@ async function checkCandidate(
   if (isForced) return;
   const why = (reason: string) =>
     new StoreError(`${addr} is not promoted: ${reason}; force it if what it lacks may be lost`);
-  const master = old === "" ? undefined : await roleOf(control, old);
+  let cause = "";
+  const noteCause = ({ message }: Error) => cause = message;
+  const master = old === "" ? undefined : await roleOf(control, old, noteCause);
   if (old !== "" && master === undefined) {
-    throw why(`the master ${old} does not answer, so it is not known what ${addr} lacks`);
+    throw why(
+      `the master ${old} does not answer, so it is not known what ${addr} lacks (${cause})`,
+    );
   }
   const candidate = await syncedReplication(redis);
   if (candidate.role !== "slave" || !await doesFollow(control, candidate, old, master)) {

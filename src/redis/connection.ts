@@ -15,6 +15,7 @@ import { causeOf, type Connection, dial, hangUp, writeAll } from "../io/dial.ts"
 import type { TlsToServers } from "../io/tls.ts";
 import { Encoder } from "../resp/encoder.ts";
 import { ReplyFramer } from "../resp/reply_framer.ts";
+import { withRemedy } from "./refusal.ts";
 import { decodeReply, RedisError, type RedisValue, replyText } from "./reply.ts";
 
 /** How a connection is opened and used. */
@@ -200,7 +201,16 @@ export class RedisConnection implements Disposable {
     this.#writing = this.#writing.then(() => writeAll(this.#connection, bytes)).catch((error) =>
       this.#fail(error)
     );
-    return await replied;
+    const replies = await replied;
+    for (const [i, reply] of replies.entries()) {
+      if (reply instanceof RedisError) replies[i] = this.withRemedy(reply, requests[i]!);
+    }
+    return replies;
+  }
+
+  /** An error that this server gives to a request, with a remedy where it refuses us, or the command. */
+  withRemedy(error: RedisError, request: readonly Word[]): RedisError {
+    return withRemedy(error, formatAddress(this.address), this.#options.user, request);
   }
 
   /** Closes it; what still waits for a reply is rejected. */

@@ -206,10 +206,9 @@ export class MigrateCalls {
             `run ACL SETUSER default nopass at ${target} while slots move`,
         );
       }
-      const isFromTarget = cause !== message;
-      throw new MoveError(
-        isFromTarget ? `${target} takes no keys: ${cause}` : `${source} gives no keys: ${cause}`,
-      );
+      if (cause === message) throw new MoveError(`${source} gives no keys: ${cause}`);
+      const error = this.#target.withRemedy(new RedisError(cause), ["RESTORE"]);
+      throw new MoveError(`${target} takes no keys: ${error.message}`);
     }
     const left = await this.#left(keys);
     if (left.length > 1) {

@@ -5,12 +5,13 @@
  * @module
  */
 
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { Secret } from "../../../src/base/secret.ts";
 import { DashboardServer } from "../../support/dashboard_server.ts";
 import { until } from "../../support/deadline.ts";
 import { ProxyProcess } from "../../support/proxy_process.ts";
 import { RedisServer } from "../../support/redis_server.ts";
+import { slotOf } from "../../support/router_server.ts";
 import { StoreFolder } from "../../support/store.ts";
 
 const PASSWORD = "open-sesame-7";
@@ -60,4 +61,64 @@ Deno.test("servers with a password are added, promoted, migrated, and the passwo
     await (await fetch(proxy.url("/debug/vars"))).text(),
   ];
   assertEquals(shown.filter((text) => text.includes(PASSWORD)), []);
+});
+
+Deno.test("a server that refuses us a command is named, with what to do", async () => {
+  await using folder = await StoreFolder.make();
+  const user = ["--user", "codis", "on", `>${PASSWORD}`, "~*", "&*", "+@all"];
+  await using servers = await RedisServer.startMany(3, { args: user });
+  await using renamed = await RedisServer.start({
+    args: ["--rename-command", "INFO", "HIDDEN", ...user],
+  });
+  const [a, b, c] = servers.map(({ addr }) => addr) as [string, string, string];
+  await using dashboard = await DashboardServer.start(await folder.open(), {
+    auth: { user: "codis", password: new Secret(PASSWORD) },
+  });
+  const rule = async (server: number, ...rules: string[]) => {
+    using client = await servers[server]!.client();
+    assertEquals(await client.call("ACL", "SETUSER", "codis", ...rules), "OK");
+  };
+  const add = (group: number, addr: string, type: string) =>
+    dashboard.ask("PUT", `/api/server_group/${group}/addServer`, { type, addr });
+  const remedy = (addr: string, rule: string) =>
+    `(at ${addr}: run ACL SETUSER codis ${rule} there, then ACL SAVE or CONFIG REWRITE)`;
+
+  assertStringIncludes(
+    (await add(1, renamed.addr, "master")).text,
+    `(at ${renamed.addr}: rename-command in its redis.conf may have taken INFO away, or its `,
+  );
+  await rule(0, "-info");
+  assertStringIncludes((await add(1, a, "master")).text, remedy(a, "+info"));
+  await rule(0, "+@all");
+  await rule(1, "-config");
+  assertEquals((await add(1, a, "master")).status, 200);
+  assertStringIncludes((await add(1, b, "slave")).text, remedy(b, "+'config|set'"));
+  await rule(1, "+@all", "resetpass");
+  assertStringIncludes(
+    (await add(1, b, "slave")).text,
+    `(at ${b}: it has no user "codis" with the password that is configured)`,
+  );
+  await rule(1, `>${PASSWORD}`);
+  for (const [group, addr, type] of [[1, b, "slave"], [2, c, "master"]] as const) {
+    assertEquals((await add(group, addr, type)).status, 200);
+  }
+  await dashboard.done("POST", "/api/slots/init");
+  await dashboard.done("POST", "/api/slot", { from: 0, to: 1023, new_group: 1 });
+  using master = await servers[0]!.client();
+  await master.call("SET", "k0", "v");
+
+  await rule(0, "-client");
+  const slot = slotOf("k0");
+  await dashboard.done("POST", "/api/migrate", { from: slot, to: slot, new_group: 2 });
+  const asked = remedy(a, "+'client|list'");
+  await until(async () => (await dashboard.get("/api/cluster")).text.includes(asked));
+  await rule(0, "+@all");
+  await until(async () => (await dashboard.get("/api/migrate/tasks")).text === "[]");
+
+  await rule(0, "-info");
+  const { text } = await dashboard.ask("POST", "/api/server_group/1/promote", {
+    addr: b,
+    group_id: 1,
+  });
+  assertStringIncludes(text, remedy(a, "+info"));
 });

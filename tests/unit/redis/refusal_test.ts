@@ -1,0 +1,26 @@
+/**
+ * What operators read when a server refuses a command to the control plane.
+ *
+ * @module
+ */
+
+import { assertEquals } from "@std/assert";
+import { withRemedy } from "../../../src/redis/refusal.ts";
+import { RedisError } from "../../../src/redis/reply.ts";
+
+Deno.test("a refusal names the server and the rule that is missing, other errors are left as they are", () => {
+  const told = (message: string, ...request: string[]) =>
+    withRemedy(new RedisError(message), "a:1", "", request).message;
+  const rule = (rule: string) =>
+    ` (at a:1: run ACL SETUSER default ${rule} there, then ACL SAVE or CONFIG REWRITE)`;
+  for (
+    const [message, request, remedy] of [
+      ["NOPERM no permissions to run the 'info' command", ["INFO", "server"], rule("+info")],
+      ["NOPERM no 'client|list' command", ["CLIENT", "LIST"], rule("+'client|list'")],
+      ["NOPERM to access one of the keys used as arguments", ["DUMP", "k"], rule("'~*'")],
+      ["NOAUTH needed.", ["PING"], " (at a:1: it wants a password, and none is configured for it)"],
+      ["ERR no such key", ["MIGRATE"], ""],
+      ["BUSYKEY exists", ["RESTORE"], ""],
+    ] as const
+  ) assertEquals(told(message, ...request), `${message}${remedy}`);
+});
