@@ -2,8 +2,8 @@
  * The commits of one process, one after the other. Those that wait together share the lock, and the time until the
  * disk has what they have written.
  *
- *     waiting ─► lock ─► each: newest tree ─► plan ─► journal ─┐
- *                                                              ▼
+ *     waiting ─► lock ─► newest tree ─► each: plan, on what those before it leave ─► journal ─┐
+ *                                                                                             ▼
  *     answered ◄── lock released ◄── synced, if one of them must survive a loss of power
  *
  * @module
@@ -17,7 +17,7 @@ import { isDurable } from "./plan.ts";
 import type { Tree, TreeChange } from "./tree.ts";
 
 /** Most commits that share a lock: other processes wait meanwhile. */
-const TOGETHER_MAX = 32;
+const TOGETHER_MAX = 64;
 
 const log = logger("coordinator");
 
@@ -88,36 +88,34 @@ export class Commits {
   }
 
   async #commitLocked(some: readonly WaitingCommit[]): Promise<void> {
-    const stored: WaitingCommit[] = [];
+    const planned: WaitingCommit[] = [];
+    const changes: TreeChange[][] = [];
     let mustSync = false;
     try {
+      this.#catchUp();
+      const { tree } = this.#journal;
+      // Nothing is in force before it is in the journal.
+      const draft = some.length === 1 ? tree : tree.copy();
       for (const each of some) {
         try {
           if (performance.now() >= each.deadline) throw new LateCommitError();
-          mustSync = await this.#store(each.plan) || mustSync;
-          stored.push(each);
+          const its = each.plan(draft);
+          mustSync ||= isDurable(draft, its);
+          if (draft !== tree && its.length > 0) draft.apply(draft.version + 1, its);
+          if (its.length > 0) changes.push(its);
+          planned.push(each);
         } catch (error) {
           each.reject(error);
         }
       }
+      await this.#journal.append(changes);
       if (mustSync) await this.#journal.sync();
       await this.#compact();
     } finally {
       this.#lock.release();
       this.#done();
     }
-    for (const { resolve } of stored) resolve();
-  }
-
-  /** @returns Whether the changes must survive a loss of power. */
-  async #store(plan: Plan): Promise<boolean> {
-    this.#catchUp();
-    const { tree } = this.#journal;
-    const changes = plan(tree);
-    if (changes.length === 0) return false;
-    const mustSurvive = isDurable(tree, changes);
-    await this.#journal.append(changes);
-    return mustSurvive;
+    for (const { resolve } of planned) resolve();
   }
 
   async #compact(): Promise<void> {

@@ -12,6 +12,7 @@
  * @module
  */
 
+import { concat } from "@std/bytes/concat";
 import { crc32 } from "../../hash/crc32.ts";
 import { type SnapshotEntry, Tree, type TreeChange, type TreeObserver } from "./tree.ts";
 
@@ -130,17 +131,19 @@ export class Journal {
   }
 
   /**
-   * Appends changes to a journal that is caught up, and makes them in the tree. They survive a loss of power
-   * after {@linkcode Journal.sync}.
+   * Appends sets of changes to a journal that is caught up, and makes them in the tree. They survive a loss of
+   * power after {@linkcode Journal.sync}.
    */
-  async append(changes: readonly TreeChange[]): Promise<void> {
+  async append(sets: readonly (readonly TreeChange[])[]): Promise<void> {
+    if (sets.length === 0) return;
     await this.#cutTail();
-    const line: ChangesLine = { v: this.#tree.version + 1, changes };
+    const first = this.#tree.version + 1;
+    const lines = sets.map((changes, i): ChangesLine => ({ v: first + i, changes }));
     const end = this.#offset;
     try {
-      await writeAll(this.#file, encodeLine(line));
+      await writeAll(this.#file, concat(lines.map((line) => encodeLine(line))));
     } catch (error) {
-      // A full disk: without its newline the line is not in force, and goes now or with the next writer.
+      // A full disk: without its newline a line is not in force, and goes now or with the next writer.
       await this.#file.truncate(end).catch(() => {});
       throw error;
     }

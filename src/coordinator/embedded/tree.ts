@@ -107,6 +107,17 @@ export class Tree {
     }
   }
 
+  /** A tree of its own with the same entries. */
+  copy(): Tree {
+    const copy = new Tree();
+    for (const [path, entry] of this.#entries) {
+      copy.#entries.set(path, { ...entry, children: new Set(entry.children) });
+    }
+    for (const [owner, paths] of this.#pathsByOwner) copy.#pathsByOwner.set(owner, new Set(paths));
+    copy.#version = this.#version;
+    return copy;
+  }
+
   /** Every entry but an untouched root, parents before children. */
   *snapshot(): Generator<SnapshotEntry> {
     for (const [path, entry] of this.#entries) {
