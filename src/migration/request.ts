@@ -4,7 +4,6 @@
  * @module
  */
 
-import { chunk } from "@std/collections/chunk";
 import type { MigrateBody } from "../api/answers.ts";
 import { SLOT_COUNT } from "../hash/slot_id.ts";
 import { GROUP_ID_MIN } from "../model/group.ts";
@@ -24,8 +23,10 @@ import { InputError } from "../control/errors.ts";
 import { nextStep } from "./task.ts";
 import { areOneServer } from "../control/servers.ts";
 
-/** Tasks that are created at the same time. */
-const PARALLEL_MAX = 16;
+/** Tasks that are created at the same time, and where the store is quick. */
+const TOGETHER = { usual: 16, quick: 64 };
+/** A store is quick that creates some within this time, in milliseconds: each call has a deadline. */
+const QUICK_MS = 100;
 
 /**
  * Stores the tasks.
@@ -60,7 +61,9 @@ export async function createTasks(
   await checkOtherServers(control, new Set(slots.map(({ group_id }) => group_id)), groupId, target);
   const created: StoredMigrateTask[] = [];
   try {
-    for (const some of chunk(tasks, PARALLEL_MAX)) {
+    for (let at = 0, together = TOGETHER.usual; at < tasks.length;) {
+      const some = tasks.slice(at, at + together);
+      const startedMs = performance.now();
       await control.proveLead();
       const made = await Promise.allSettled(
         some.map(async (task) => {
@@ -69,6 +72,8 @@ export async function createTasks(
       );
       const failed = made.find((each) => each.status === "rejected");
       if (failed !== undefined) throw failed.reason;
+      at += some.length;
+      together = performance.now() - startedMs < QUICK_MS ? TOGETHER.quick : TOGETHER.usual;
     }
   } catch (error) {
     await Promise.allSettled(created.map(({ name }) => deleteMigrateTask(store, name)));

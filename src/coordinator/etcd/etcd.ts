@@ -13,6 +13,7 @@
 
 import { logger } from "../../base/log.ts";
 import type { Secret } from "../../base/secret.ts";
+import { Turns } from "../../base/turns.ts";
 import {
   CALL_TIMEOUT_MS,
   type Coordinator,
@@ -86,6 +87,7 @@ export class EtcdCoordinator implements Coordinator {
   readonly #kv: EtcdKv;
   readonly #session: EtcdSession;
   readonly #state = new ObservedState();
+  readonly #numbered = new Turns(1);
   readonly #dataRanges = new Map<string, EtcdWatchedRange<Entry | undefined>>();
   readonly #childrenRanges = new Map<string, EtcdWatchedRange<readonly string[]>>();
   /** Numbered ephemeral entries that may exist although their creator got no answer, and their lease. */
@@ -159,9 +161,12 @@ export class EtcdCoordinator implements Coordinator {
       const lease = kind.startsWith("ephemeral") ? this.#leaseFor(path) : undefined;
       const entry = { path, data, lease };
       if (!kind.endsWith("sequential")) return await createEntry(this.#kv, entry, deadlineMs);
-      return await createNumbered(this.#kv, entry, deadlineMs, (created) => {
-        if (lease !== undefined) this.#doubtful.set(created, lease);
-      });
+      // Of several at a time all but one would try again.
+      return await this.#numbered.take(() =>
+        createNumbered(this.#kv, entry, deadlineMs, (created) => {
+          if (lease !== undefined) this.#doubtful.set(created, lease);
+        })
+      );
     });
   }
 
