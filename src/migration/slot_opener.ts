@@ -7,8 +7,7 @@
  *          └─► fresh               target cleared, big keys found, block, late copies ended, open
  *
  * A slot is blocked only from `block` to `open`: what can fail is tried before, where it can be. A few
- * slots go in one change. Of fresh slots only the first few are waited for: keys of theirs move while the
- * others are opened.
+ * slots go in one change. Fresh slots are not waited for: keys of the first move while the others are opened.
  *
  * @module
  */
@@ -82,8 +81,11 @@ export class SlotOpener {
   readonly #options: SlotOpenerOptions;
   /** Slots of which the target has no key that it must not have. */
   readonly #cleared = new Set<number>();
+  /** Fresh slots that are not open yet. */
+  readonly #coming = new Set<number>();
   #opening: Promise<void> | undefined;
   #halfOpened: Promise<void> = Promise.resolve();
+  #changed = Promise.withResolvers<void>();
   #failure: { readonly error: unknown } | undefined;
 
   constructor(options: SlotOpenerOptions) {
@@ -97,6 +99,16 @@ export class SlotOpener {
   /** Whether slots are being opened that {@linkcode SlotOpener.enter} has not waited for. */
   get isOpening(): boolean {
     return this.#opening !== undefined;
+  }
+
+  /** These slots. */
+  get coming(): ReadonlySet<number> {
+    return this.#coming;
+  }
+
+  /** Resolves when some of them have been opened, or no more are. */
+  async someOpened(): Promise<void> {
+    if (this.isOpening) await this.#changed.promise;
   }
 
   /** Resolves when no slots are being opened. */
@@ -115,8 +127,8 @@ export class SlotOpener {
   }
 
   /**
-   * Brings jobs' slots into `migrate`; jobs for which that fails leave the stream. The first of them are
-   * there when it resolves; the others follow, until `signal` is aborted.
+   * Brings jobs' slots into `migrate`; jobs for which that fails leave the stream. Fresh ones follow when it
+   * has resolved, until `signal` is aborted.
    *
    * @throws {Error} What keeps all slots of the route.
    */
@@ -134,18 +146,16 @@ export class SlotOpener {
     for (const some of this.#inChanges(kinds.blocked)) await this.#open(some, true);
     await this.#reverse(kinds.reversing);
     const fresh = await this.#clear(kinds.fresh);
-    const first = fresh.slice(0, this.#changeSize());
-    if (first.length > 0) await this.#open(first, false);
-    const others = fresh.slice(first.length);
-    if (others.length > 0) this.#openLater(others, first.length);
+    if (fresh.length > 0) this.#openLater(fresh);
   }
 
-  /** @param opened How many were opened before. */
-  #openLater(entering: readonly Entering[], opened: number): void {
+  #openLater(entering: readonly Entering[]): void {
+    for (const { slot } of entering) this.#coming.add(slot.id);
     const half = Promise.withResolvers<void>();
     this.#halfOpened = half.promise;
     const onOpened = (count: number) => {
-      if (opened + count >= entering.length - count) half.resolve();
+      if (count >= entering.length - count) half.resolve();
+      this.#wake();
     };
     this.#opening = this.#openInTurn(entering, onOpened)
       .catch((error) => {
@@ -153,8 +163,15 @@ export class SlotOpener {
       })
       .finally(() => {
         this.#opening = undefined;
+        this.#coming.clear();
         half.resolve();
+        this.#wake();
       });
+  }
+
+  #wake(): void {
+    this.#changed.resolve();
+    this.#changed = Promise.withResolvers<void>();
   }
 
   /** Opens slots until clients come that would notice; the others wait for another turn then. */
@@ -164,7 +181,6 @@ export class SlotOpener {
   ): Promise<void> {
     const { isNoticed, mover, slots } = this.#options;
     for (let at = 0; at < entering.length;) {
-      onOpened(at);
       if (slots.moving.size >= await mover.slotsAtOnce() && isNoticed()) {
         for (const { job } of entering.slice(at)) if (slots.has(job)) slots.leave(job);
         return;
@@ -172,6 +188,8 @@ export class SlotOpener {
       const some = entering.slice(at, at + this.#changeSize());
       await this.#open(some, false);
       at += some.length;
+      for (const { slot } of some) this.#coming.delete(slot.id);
+      onOpened(at);
     }
   }
 

@@ -1,12 +1,12 @@
 /**
  * Moves slots from one group to another, many at a time: one stream for each pair of groups.
  *
- *      take jobs ─► open the first slots ─► one round over the source's keys ─┬─► finish clean slots
- *        ▲          (a few per change)  ▲   (all slots in `migrate`)          │   (beside the next round)
- *        │            └─► the others ───┘◄────────────────────────────────────┤
- *        └─────────────── when all are open ◄─────────────────────────────────┘
+ *      take jobs ─► open slots, a few per change ─► one round over the source's keys ─┬─► finish clean slots
+ *        ▲                 (beside the round)  ▲    (all slots in `migrate`)          │   (beside the next round)
+ *        │                                     └──────────────────────────────────────┤
+ *        └─────────────── when all are open ◄─────────────────────────────────────────┘
  *
- * While clients use the servers, no round starts before all slots are open: it would not find their keys.
+ * While clients use the servers, no round starts before all slots are open: it would not move their keys.
  *
  * A failure of one slot makes its job leave the stream. A failure of the servers ends the stream; its
  * slots are where the store says.
@@ -16,7 +16,6 @@
 
 import { chunk } from "@std/collections/chunk";
 import type { Timers } from "../base/timers.ts";
-import { inTime } from "../base/sleep.ts";
 import { slotsText } from "../model/slot_ranges.js";
 import { loadGroup, masterOf } from "../store/groups.ts";
 import type { StreamRoute } from "./cycle.ts";
@@ -67,8 +66,6 @@ export interface StreamHost {
   onFinish(job: MigrationJob): void;
 }
 
-/** How long the first round waits for slots that are opened quickly, since nobody uses the servers; milliseconds. */
-const OPENED_MS = 500;
 /** Time between two reads of the proxies' latency, in milliseconds: as often as proxies report it. */
 const LATENCY_MS = 1_000;
 
@@ -170,13 +167,10 @@ export class MoveStream implements JobStream {
       signal.throwIfAborted();
       await this.#checkMasters(pair);
       if (!opener.isOpening) await this.#enter(opener, mover);
-      const { isUnlimited, isUnseen } = this.#throttle;
-      await (isUnlimited ? opener.halfOpened() : opener.opened());
-      // A scan that finds all keys saves another one: that is worth a little time.
-      if (isUnseen) await inTime(opener.opened(), OPENED_MS);
-      if (slots.moving.size === 0) await opener.opened();
+      if (!this.#throttle.isUnlimited) await opener.opened();
+      else if (!mover.scansAhead) await opener.halfOpened();
       opener.check();
-      if (slots.moving.size > 0) {
+      if (slots.moving.size > 0 || opener.isOpening) {
         const result = await mover.moveRound(slots.moving, signal);
         this.#host.onProgress();
         this.#sort(result);
@@ -239,7 +233,8 @@ export class MoveStream implements JobStream {
     return {
       ...{ control, options, pair, moveLock, throttle: this.#throttle },
       progress: (slotId) => slots.get(slotId)?.progress,
-      isOpening: () => this.#opener?.isOpening === true,
+      coming: () => this.#opener?.coming ?? new Set(),
+      someOpened: async () => await this.#opener?.someOpened(),
       note: (slotId, text) => {
         const job = slots.get(slotId);
         if (job !== undefined) job.note = text;

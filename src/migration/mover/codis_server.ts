@@ -76,6 +76,7 @@ interface SlotMove {
 /** See the header. */
 export class CodisServerMover implements SlotMover {
   readonly kind = "codis-server";
+  readonly scansAhead = false;
   readonly #context: MoveContext;
   readonly #source: RedisConnection;
   readonly #target: RedisConnection;

@@ -46,8 +46,10 @@ export interface MoveContext {
   moveLock(addr: string): MoveLock;
   /** Where a slot's keys are counted. */
   progress(slotId: number): MoveProgress | undefined;
-  /** Whether slots are being opened: calls must be short, since clients of these slots wait for them. */
-  isOpening(): boolean;
+  /** Slots that are being opened: their keys will move soon. */
+  coming(): ReadonlySet<number>;
+  /** Resolves when some of them have been opened, or no more are. */
+  someOpened(): Promise<void>;
   /** Sets what operators should know of a slot while it moves; `""`: nothing. */
   note(slotId: number, text: string): void;
   /** Where a slot's big keys are listed. */
@@ -78,6 +80,8 @@ export class MoveError extends Error {
 /** See the header. Its methods are called one after the other. */
 export interface SlotMover {
   readonly kind: "codis-server" | "stock";
+  /** Whether a round finds keys of slots that are being opened, too: then it need not wait for them. */
+  readonly scansAhead: boolean;
   /**
    * How many slots had best be in `migrate` at once.
    *

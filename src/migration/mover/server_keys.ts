@@ -19,6 +19,9 @@ export interface SlotKey {
   readonly slotId: number;
 }
 
+/** The slots whose keys are wanted. */
+export type WantedSlots = Pick<ReadonlySet<number>, "has">;
+
 /** Keys that one step of a scan has found. */
 export interface FoundKeys {
   readonly database: number;
@@ -32,14 +35,14 @@ export interface FoundKeys {
  * Scans all keys of a server, in all databases. Each key that is there from beginning to end is found at
  * least once. The next step is requested before the last one is handed out.
  *
- * @param slotIds The wanted slots; read again with every step.
+ * @param slots The wanted ones; read again with every step.
  * @param placement Says which slot a key is in.
  * @param count Keys of the next SCAN, about.
  * @throws {RedisUnreachableError | RedisError}
  */
 export async function* scanKeys(
   redis: RedisConnection,
-  slotIds: ReadonlySet<number>,
+  slots: WantedSlots,
   placement: Placement,
   count = () => SCAN_COUNT,
 ): AsyncGenerator<FoundKeys> {
@@ -47,7 +50,7 @@ export async function* scanKeys(
   const total = databases.reduce((sum, { keys }) => sum + keys, 0);
   let before = 0;
   const scan = async (cursor: string): Promise<ScanStep> =>
-    readScan(await redis.callRaw("SCAN", cursor, "COUNT", count()), slotIds, placement);
+    readScan(await redis.callRaw("SCAN", cursor, "COUNT", count()), slots, placement);
   for (const { database, keys: held } of databases) {
     await redis.call("SELECT", database);
     let next = scan("0");
@@ -119,7 +122,7 @@ interface ScanStep {
  */
 export function readScan(
   bytes: Uint8Array,
-  slotIds: ReadonlySet<number>,
+  slots: WantedSlots,
   placement: Placement,
 ): ScanStep {
   let at = lineAfter(bytes, 0);
@@ -132,7 +135,7 @@ export function readScan(
     const start = lineAfter(bytes, at);
     const end = start + numberAt(bytes, at + 1);
     const slotId = placement.slotIdOf(bytes, start, end);
-    if (slotIds.has(slotId)) keys.push({ bytes: bytes.slice(start, end), slotId });
+    if (slots.has(slotId)) keys.push({ bytes: bytes.slice(start, end), slotId });
     at = end + 2;
   }
   return { cursor, keys };

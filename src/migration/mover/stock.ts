@@ -20,7 +20,8 @@ import { databasesIn, readInfo } from "../../redis/info.ts";
 import { RedisError } from "../../redis/reply.ts";
 import { utf8 } from "../../resp/encoder.ts";
 import { PROBE_DATABASE, PROBE_MS, probeKey } from "../../resp/probe_key.ts";
-import { loadPlacement } from "../../store/slot_rules.ts";
+import { areSameRules } from "../../model/slot_rule.ts";
+import { loadPlacement, loadSlotRules } from "../../store/slot_rules.ts";
 import { mayHaveBigKeys } from "./big_key_hint.ts";
 import { BigKeys } from "./big_keys.ts";
 import { KeyQueue, type MovingKey } from "./key_queue.ts";
@@ -35,7 +36,7 @@ import {
   SLOTS_AT_ONCE,
 } from "./mover.ts";
 import { clearOrphans } from "./orphan_keys.ts";
-import { type FoundKeys, scanKeys, type SlotKey } from "./server_keys.ts";
+import { type FoundKeys, scanKeys, type SlotKey, type WantedSlots } from "./server_keys.ts";
 
 /** Keys of one SCAN, which keeps the server busy for about 0.9 ms, and with clients for 0.25 ms. */
 const SCAN_KEYS = { alone: 1_000, shared: 250 };
@@ -61,6 +62,7 @@ const USAGE = utf8("USAGE");
 /** See the header. */
 export class StockMover implements SlotMover {
   readonly kind = "stock";
+  readonly scansAhead = true;
   readonly #context: MoveContext;
   readonly #scanner: RedisConnection;
   readonly #migrator: RedisConnection;
@@ -217,14 +219,13 @@ export class StockMover implements SlotMover {
     this.#calls.forgetStuck();
     this.#seen = new Set();
     this.#bigKeys = new BigKeys(this.#context);
-    for (const slotId of started) this.#context.progress(slotId)?.scanStarted();
+    for (const slotId of [...started, ...this.#context.coming()]) {
+      this.#context.progress(slotId)?.scanStarted();
+    }
     await this.#meter.measure();
     await this.#moveSmall(slotIds, signal);
     this.#bigKeys.forgetOthers(started);
-    // The next round sees them again.
-    if (!this.#context.isOpening()) {
-      await this.#bigKeys.moveAll((key) => this.#moveBig(key, slotIds), signal);
-    }
+    await this.#bigKeys.moveAll((key) => this.#moveBig(key, slotIds), signal);
     const clean = started.filter((slotId) => slotIds.has(slotId) && !this.#seen.has(slotId));
     return { clean, stuck: this.#calls.stuck, refused: this.#bigKeys.refused };
   }
@@ -240,10 +241,10 @@ export class StockMover implements SlotMover {
   }
 
   /** The keys of these slots at the source. */
-  async *#scan(slotIds: ReadonlySet<number>): AsyncGenerator<FoundKeys> {
+  async *#scan(slots: WantedSlots, placement?: Placement): AsyncGenerator<FoundKeys> {
     const { throttle } = this.#context;
     const count = () => throttle.isUnlimited ? SCAN_KEYS.alone : SCAN_KEYS.shared;
-    yield* scanKeys(this.#scanner, slotIds, await this.#placement(), count);
+    yield* scanKeys(this.#scanner, slots, placement ?? await this.#placement(), count);
   }
 
   /** Slot rules do not change while a slot moves, but before and after. */
@@ -251,21 +252,26 @@ export class StockMover implements SlotMover {
     return loadPlacement(this.#context.control.store);
   }
 
-  /** Scans the source and moves all keys but big ones. */
+  /** Scans the source and moves all keys but big ones; those of slots that are being opened when they are open. */
   async #moveSmall(slotIds: ReadonlySet<number>, signal: AbortSignal): Promise<void> {
-    const queue = new KeyQueue();
+    const placement = await this.#placement();
+    const opened = new Set(slotIds);
+    const isOpen = (slotId: number) => opened.has(slotId) && slotIds.has(slotId);
+    const isComing = (slotId: number) => this.#context.coming().has(slotId) || slotIds.has(slotId);
+    const queue = new KeyQueue({ isOpen, isComing });
+    const following = this.#followOpening(queue, opened, slotIds, placement);
     const workers = Array.from(
       { length: WORKERS },
-      (_, i) => this.#work(queue, i, slotIds, signal).catch((error) => queue.fail(error)),
+      (_, i) => this.#work(queue, i, signal).catch((error) => queue.fail(error)),
     );
     try {
       let lookedMs = 0;
       let asked: Promise<MovingKey[]> = Promise.resolve([]);
-      for await (const { database, keys, fraction } of this.#scan(slotIds)) {
+      for await (const { database, keys, fraction } of this.#scan({ has: isComing }, placement)) {
         signal.throwIfAborted();
         const before = asked;
         // Asked for before those of the last step are here: the source has something to do all the time.
-        asked = this.#sized(database, keys);
+        asked = this.#sized(database, keys, isOpen);
         asked.catch(() => {}); // it is seen with the next step
         await queue.put(await before);
         const nowMs = performance.now();
@@ -276,6 +282,7 @@ export class StockMover implements SlotMover {
         await this.#meter.measure();
       }
       await queue.put(await asked);
+      await following;
       queue.end();
     } catch (error) {
       queue.fail(error);
@@ -285,8 +292,40 @@ export class StockMover implements SlotMover {
     queue.check();
   }
 
+  /** Hands out the keys of slots that are opened meanwhile, if the keys were placed by the rules of by then. */
+  async #followOpening(
+    queue: KeyQueue,
+    opened: Set<number>,
+    slotIds: ReadonlySet<number>,
+    { rules }: Placement,
+  ): Promise<void> {
+    const { coming, control: { store }, someOpened } = this.#context;
+    try {
+      for (;;) {
+        const fresh = [...slotIds].filter((slotId) => !opened.has(slotId));
+        if (fresh.length > 0) {
+          // They do not change any more: these slots move.
+          if (!areSameRules((await loadSlotRules(store)).rules, rules)) {
+            throw new MoveError("slot rules have changed while keys were looked for");
+          }
+          for (const slotId of fresh) opened.add(slotId);
+        }
+        queue.opened();
+        if (fresh.length > 0) continue;
+        if (coming().size === 0) return;
+        await someOpened();
+      }
+    } catch (error) {
+      queue.fail(error);
+    }
+  }
+
   /** Asks for the keys' sizes; keys that do not exist any more are left out. */
-  async #sized(database: number, keys: readonly SlotKey[]): Promise<MovingKey[]> {
+  async #sized(
+    database: number,
+    keys: readonly SlotKey[],
+    isOpen: (slotId: number) => boolean,
+  ): Promise<MovingKey[]> {
     for (const { slotId } of keys) {
       this.#seen.add(slotId);
       this.#context.progress(slotId)?.seen(1);
@@ -296,7 +335,8 @@ export class StockMover implements SlotMover {
     for (const key of await this.#sizesOf(database, keys)) {
       if (key.size === GONE) this.#context.progress(key.slotId)?.moved(1); // a proxy has moved it
       else if (key.size < this.#context.options.bigKeyBytes) moving.push(key);
-      else this.#bigKeys.add(key);
+      // The next round sees those of slots that are not open yet.
+      else if (isOpen(key.slotId)) this.#bigKeys.add(key);
     }
     return moving;
   }
@@ -311,17 +351,12 @@ export class StockMover implements SlotMover {
   }
 
   /** Moves keys of the queue; all workers but the first only where nothing limits the speed. */
-  async #work(
-    queue: KeyQueue,
-    worker: number,
-    slotIds: ReadonlySet<number>,
-    signal: AbortSignal,
-  ): Promise<void> {
+  async #work(queue: KeyQueue, worker: number, signal: AbortSignal): Promise<void> {
     const { throttle } = this.#context;
     while (!signal.aborted) {
       if (worker > 0 && !throttle.isUnlimited) return;
       await sleep(throttle.restMs(), signal);
-      const keys = await queue.take(() => Math.min(throttle.keys, this.#keysMax), slotIds);
+      const keys = await queue.take(() => Math.min(throttle.keys, this.#keysMax));
       if (keys.length === 0 || signal.aborted) break;
       await this.#calls.move(keys);
     }
