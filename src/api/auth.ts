@@ -37,6 +37,8 @@ export interface IncomingRequest {
   readonly url: URL;
   /** The address that it came from, without port. */
   readonly remote: string;
+  /** The address of its client, where another dashboard has passed it on and proved that. */
+  readonly client?: string | undefined;
 }
 
 /** Why a request is refused. */

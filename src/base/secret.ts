@@ -86,3 +86,13 @@ export function isSameSecret(given: string, right: string): boolean {
   padded.set(a.subarray(0, b.length));
   return timingSafeEqual(padded, b) && a.length === b.length;
 }
+
+/** The HMAC-SHA256 of a text, in hexadecimal: who knows it knows the secret. */
+export async function signatureOf(secret: string, text: string): Promise<string> {
+  const encoder = new TextEncoder();
+  const algorithm = { name: "HMAC", hash: "SHA-256" };
+  const key = await crypto.subtle.importKey("raw", encoder.encode(secret), algorithm, false, [
+    "sign",
+  ]);
+  return new Uint8Array(await crypto.subtle.sign("HMAC", key, encoder.encode(text))).toHex();
+}

@@ -5,7 +5,8 @@
  *                                                                             └─ not there ─► 503 as before
  *
  * The leader decides who may do what: it gets all headers, the name that was asked for among them. Where the request
- * came from is put behind `X-Forwarded-For`, so nobody is taken for somebody on the leader's machine who is not.
+ * came from is put behind `X-Forwarded-For`, so nobody is taken for somebody on the leader's machine who is not; and
+ * the client's address is proved (`access/passed_on.ts`), for the audit trail and the count of wrong passwords.
  *
  * @module
  */
@@ -15,8 +16,11 @@ import type { IncomingRequest } from "../api/auth.ts";
 import { productFetchAs } from "../api/product_http.ts";
 import { formatAddress, isLoopback, parseAddress } from "../base/address.ts";
 import { logger } from "../base/log.ts";
+import type { Secret } from "../base/secret.ts";
 import { ConnectionLossError } from "../coordinator/errors.ts";
 import { NotLeaderError } from "../control/errors.ts";
+import { addressOf } from "./access/access_gate.ts";
+import { nameClient } from "./access/passed_on.ts";
 import { sessionIdIn } from "./access/sessions.ts";
 import type { ApiRoute } from "./api/route.ts";
 import type { Dashboard } from "./dashboard.ts";
@@ -42,23 +46,27 @@ const log = logger("dashboard");
 /**
  * Has the leader answer a request.
  *
+ * @param token What all dashboards of a product share.
  * @returns Its answer; undefined when the request is for this dashboard, or the leader cannot be reached.
  */
 export async function askLeader(
   dashboard: Dashboard,
   route: ApiRoute,
   incoming: IncomingRequest,
+  token: Secret,
 ): Promise<Response | undefined> {
   const { request, url } = incoming;
   if (route.changes && route.needsLead) await recheckLead(dashboard);
   if (dashboard.isLeading || !isForLeader(route, request)) return undefined;
   const leader = await leaderOf(dashboard);
   if (leader === undefined) return undefined;
+  const headers = headersFor(incoming, leader);
+  await nameClient(headers, token, addressOf(incoming), incoming);
   const limitMs = route.changes ? CHANGE_MS : READ_MS;
   try {
     const answer = await productFetchAs(leader, url.pathname + url.search, {
       method: request.method,
-      headers: headersFor(incoming, leader),
+      headers,
       body: route.changes ? request.body : null,
       redirect: "manual",
       signal: AbortSignal.timeout(limitMs),

@@ -167,9 +167,9 @@ function tooMany(ms: number): Refusal {
   return { status: 429, error: `too many wrong tries: wait ${retryAfter} s`, retryAfter };
 }
 
-/** The address that a request came from, also through a server on this machine in front of us. */
+/** The address that a request came from, also through another dashboard, or a server on this machine in front of us. */
 export function addressOf(incoming: IncomingRequest): string {
-  return lastForwarded(incoming) ?? incoming.remote;
+  return incoming.client ?? lastForwarded(incoming) ?? incoming.remote;
 }
 
 /** What a page of another site could make a browser send: a GET, or the body of a form. */

@@ -18,6 +18,7 @@ import { QueuedMoves } from "../../migration/rebalance/request.ts";
 import { isRefused } from "../../model/audit_entry.ts";
 import { StoreError } from "../../store/store.ts";
 import { addressOf } from "../access/access_gate.ts";
+import { provenClient } from "../access/passed_on.ts";
 import { sessionCookie, sessionIdIn } from "../access/sessions.ts";
 import type { Identity, Refusal } from "../access/identity.ts";
 import { auditNote, shortArguments } from "../audit/audit_note.ts";
@@ -113,13 +114,15 @@ export async function answerApi(
       return json({ error: `use ${found.allow}` }, 405, { allow: found.allow });
     }
     const { route, words } = found;
-    const passedOn = await askLeader(dashboard, route, { request, url, remote });
+    const client = await provenClient(policy.token, request, url);
+    const incoming = { request, url, remote, client };
+    const passedOn = await askLeader(dashboard, route, incoming, policy.token);
     if (passedOn !== undefined) return passedOn;
-    const who = await dashboard.access.admit(policy, { request, url, remote }, route);
+    const who = await dashboard.access.admit(policy, incoming, route);
     // Routes read the body, too; it is here already.
     const body = route.changes ? await request.clone().text() : "";
     const call = {
-      ...{ dashboard, request, url, remote, words, note: {}, answerHeaders: new Headers() },
+      ...{ dashboard, ...incoming, words, note: {}, answerHeaders: new Headers() },
       who: "status" in who ? who.who ?? NOBODY : who,
     };
     const response = "status" in who ? refused(call, who) : await answerRoute(route, call);

@@ -25,6 +25,8 @@ export interface Call<Word extends string = never> {
   readonly url: URL;
   /** The address that it came from, without port. */
   readonly remote: string;
+  /** The address of its client, where another dashboard has passed it on and proved that. */
+  readonly client: string | undefined;
   /** Who sends it. */
   readonly who: Identity;
   /** Further headers of the answer. */

@@ -13,7 +13,7 @@
 
 import { Backoff } from "../../base/backoff.ts";
 import { logger } from "../../base/log.ts";
-import type { Secret } from "../../base/secret.ts";
+import { type Secret, signatureOf } from "../../base/secret.ts";
 import { sleep } from "../../base/sleep.ts";
 import { outageLine } from "../../control/outages.ts";
 import type { OutageEvent } from "../../model/outage_event.ts";
@@ -135,7 +135,9 @@ export class Webhook {
           "content-type": "application/json",
           "user-agent": `codis-proxy/${version}`,
           "x-codis-event": event.id,
-          ...secret.isSet ? { "x-codis-signature": await signatureOf(secret, body) } : {},
+          ...secret.isSet
+            ? { "x-codis-signature": `sha256=${await signatureOf(secret.reveal(), body)}` }
+            : {},
         },
         signal: AbortSignal.any([late, this.#ending.signal]),
       });
@@ -200,19 +202,4 @@ export class Webhook {
       .replace(/^error sending request for url \(.*\): (?:client error \(\w+\): )?/s, "")
       .replaceAll(URL.parse(url)?.href ?? url, "the URL");
   }
-}
-
-/** `sha256=` and the HMAC-SHA256 of a body, in hexadecimal. */
-async function signatureOf(secret: Secret, body: string): Promise<string> {
-  const encoder = new TextEncoder();
-  const algorithm = { name: "HMAC", hash: "SHA-256" };
-  const key = await crypto.subtle.importKey(
-    "raw",
-    encoder.encode(secret.reveal()),
-    algorithm,
-    false,
-    ["sign"],
-  );
-  const signature = new Uint8Array(await crypto.subtle.sign("HMAC", key, encoder.encode(body)));
-  return `sha256=${[...signature].map((byte) => byte.toString(16).padStart(2, "0")).join("")}`;
 }

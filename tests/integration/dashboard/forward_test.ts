@@ -5,6 +5,10 @@
  */
 
 import { assertEquals, assertMatch } from "@std/assert";
+import { accessPolicy } from "../../../src/api/auth.ts";
+import { Secret } from "../../../src/base/secret.ts";
+import { nameClient } from "../../../src/dashboard/access/passed_on.ts";
+import { answerApi } from "../../../src/dashboard/api/api.ts";
 import { DashboardServer } from "../../support/dashboard_server.ts";
 import { until } from "../../support/deadline.ts";
 import { StoreFolder } from "../../support/store.ts";
@@ -110,4 +114,36 @@ Deno.test("a request from another machine is not taken for one from this machine
   assertMatch(refused.json.error, /only this machine may change anything/);
   const { json } = await leader.get("/api/audit?refused=true");
   assertEquals(json.entries[0].address, "192.0.2.7");
+});
+
+Deno.test("what a dashboard passes on counts for its client, if it shows that it has the token; nobody else is believed", async () => {
+  await using folder = await StoreFolder.make();
+  const token = new Secret("right-token");
+  await using leader = await DashboardServer.start(await folder.open(), { token: token.reveal() });
+  const policy = accessPolicy(token, "", []);
+  /** A wrong login that another dashboard passes on, on another machine. */
+  const logIn = async (client: string, known: Secret) => {
+    const url = new URL(`http://${leader.addr}/api/login/user`);
+    const body = JSON.stringify({ user: client, password: "wrong" });
+    const headers = new Headers({ "content-type": "application/json" });
+    const request = new Request(url, { method: "POST", headers, body });
+    await nameClient(request.headers, known, client, { request, url, remote: client });
+    return (await answerApi(leader.dashboard, policy, request, "10.0.0.2")).status;
+  };
+  const tries = async (client: string, known: Secret) => {
+    const statuses: number[] = [];
+    for (let i = 0; i < 6; i++) statuses.push(await logIn(client, known));
+    return statuses;
+  };
+  assertEquals(await tries("192.0.2.7", token), [401, 401, 401, 401, 401, 429]);
+  assertEquals(await logIn("192.0.2.8", token), 401, "it is another client");
+  assertEquals(await logIn("192.0.2.8", new Secret("")), 401);
+  // To this machine it would seem to be its own client.
+  assertEquals(await logIn("127.0.0.1", token), 401);
+  const forged = new Secret("a guess");
+  assertEquals(await tries("192.0.2.9", forged), [401, 401, 401, 429, 429, 429]);
+  assertEquals(await logIn("192.0.2.10", forged), 429, "it says what it likes");
+  const { json } = await leader.ask("GET", "/api/audit?limit=50", undefined, TOKEN);
+  const seen = new Set(json.entries.map(({ address }: { address: string }) => address));
+  assertEquals(seen, new Set(["192.0.2.7", "192.0.2.8", "10.0.0.2"]));
 });
