@@ -14,41 +14,12 @@ import {
   type Subcommand,
   UsageError,
 } from "./parts/subcommand.ts";
-import { tryCommand } from "./check.ts";
-import { completionCommand } from "./completion.ts";
-import { configCommands } from "./config.ts";
-import { dashboardCommand } from "./dashboard.ts";
-import { demoCommand } from "./demo.ts";
 import { formatCommandHelp, formatGroupHelp, formatHelp, PROGRAM } from "./parts/help.ts";
-import { exportCommand } from "./export.ts";
-import { importCommand } from "./import.ts";
-import { drainCommand } from "./drain.ts";
 import { proxyCommand } from "./proxy.ts";
-import { reloadCommand } from "./reload.ts";
-import { topCommand } from "./top.ts";
-
-/** The whole command line: every command, by the word that names it. */
-export const ROOT: CommandGroup = {
-  name: PROGRAM,
-  summary: "A proxy that shards Redis.",
-  flags: [],
-  commands: [
-    proxyCommand,
-    drainCommand,
-    dashboardCommand,
-    configCommands,
-    tryCommand,
-    reloadCommand,
-    importCommand,
-    exportCommand,
-    topCommand,
-    demoCommand,
-    completionCommand(() => ROOT),
-  ],
-};
 
 /** The command that runs when the command line names none. */
 const DEFAULT = proxyCommand;
+const ONLY_DEFAULT: CommandGroup = { name: PROGRAM, summary: "", flags: [], commands: [DEFAULT] };
 
 /** Deno's message about files that no program may use, and what our users read instead. */
 const DENO_REFUSAL =
@@ -57,6 +28,7 @@ const SYSTEM_FILES = "files below /dev, /proc and /sys cannot be used";
 
 /** Codis 2.0's program for the commands that are below `config` here. */
 const CONFIG_PROGRAM = "codis-config";
+const CONFIG = "config";
 
 /**
  * The command line of a program that was started by some name: as `codis-config`, through a link, it runs
@@ -66,7 +38,7 @@ const CONFIG_PROGRAM = "codis-config";
  */
 export function commandLine(program: string, args: readonly string[]): string[] {
   const isConfig = program.split("/").at(-1) === CONFIG_PROGRAM;
-  return isConfig ? [configCommands.name, ...args] : [...args];
+  return isConfig ? [CONFIG, ...args] : [...args];
 }
 
 /**
@@ -86,12 +58,18 @@ export async function runCli(args: readonly string[]): Promise<number> {
   }
 }
 
+/** Loaded when another command than the proxy is asked for: its start waits for as little as it can. */
+async function everyCommand(): Promise<CommandGroup> {
+  return (await import("./commands.ts")).ROOT;
+}
+
 async function dispatch(args: readonly string[]): Promise<number> {
   if (args[0] === undefined || args[0].startsWith("-")) {
     const request = parseCommandLine(DEFAULT, args);
-    return await answer(request, () => formatHelp(ROOT, DEFAULT), DEFAULT);
+    return await answer(request, async () => formatHelp(await everyCommand(), DEFAULT), DEFAULT);
   }
-  const { words: [, ...words], command, flags, args: rest } = resolveCommand(ROOT, args);
+  const root = args[0] === DEFAULT.name ? ONLY_DEFAULT : await everyCommand();
+  const { words: [, ...words], command, flags, args: rest } = resolveCommand(root, args);
   if (!isGroup(command)) {
     const request = parseCommandLine(command, rest, flags);
     return await answer(request, () => formatCommandHelp(words, command, flags), command);
@@ -104,12 +82,12 @@ async function dispatch(args: readonly string[]): Promise<number> {
 
 async function answer(
   request: Invocation,
-  formatHelp: () => string,
+  formatHelp: () => string | Promise<string>,
   command: Subcommand,
 ): Promise<number> {
   switch (request.kind) {
     case "help":
-      console.log(formatHelp());
+      console.log(await formatHelp());
       return 0;
     case "version":
       console.log(`${PROGRAM} ${VERSION}`);

@@ -5,7 +5,7 @@
  */
 
 import { replaceGeneratedSection } from "../base/generated_section.ts";
-import { ROOT } from "./cli.ts";
+import { ROOT } from "./commands.ts";
 import { type CommandGroup, type Flag, isGroup, type Subcommand } from "./parts/subcommand.ts";
 import { PROGRAM, spellCommand, spellFlagWithValue } from "./parts/help.ts";
 

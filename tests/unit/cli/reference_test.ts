@@ -5,7 +5,7 @@
  */
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { ROOT } from "../../../src/cli/cli.ts";
+import { ROOT } from "../../../src/cli/commands.ts";
 import { type CommandGroup, isGroup, type Subcommand } from "../../../src/cli/parts/subcommand.ts";
 import { formatCommandLine, replaceCommandLine } from "../../../src/cli/reference.ts";
 
