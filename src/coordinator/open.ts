@@ -1,5 +1,6 @@
 /**
- * The one place that knows which coordinators there are.
+ * The one place that knows which coordinators there are. Each is loaded when it is asked for: the others need not
+ * wait for it.
  *
  * @module
  */
@@ -10,9 +11,6 @@ import type { Coordinator, ReadableTree } from "./coordinator.ts";
 import { EmbeddedCoordinator } from "./embedded/embedded.ts";
 import { CoordinatorPlace, type EphemeralPlace } from "./ephemeral_place.ts";
 import { etcdUrls, zookeeperServers } from "./endpoints.ts";
-import { EtcdCoordinator } from "./etcd/etcd.ts";
-import { Etcd2Entry } from "./etcd/etcd2_entry.ts";
-import { Etcd2Tree } from "./etcd/etcd2_tree.ts";
 import type { EtcdTls } from "./etcd/client.ts";
 import type { ZookeeperOptions } from "./zookeeper/zookeeper.ts";
 
@@ -39,6 +37,7 @@ export async function openCoordinator(
     case "etcd": {
       checkAuth(config);
       const [endpoints, tls] = [etcdUrls(coordinatorEndpoints), await readTls(config)];
+      const { EtcdCoordinator } = await import("./etcd/etcd.ts");
       return await EtcdCoordinator.open({ endpoints, tls, ...session });
     }
   }
@@ -62,6 +61,7 @@ export async function openJodis(
     return new CoordinatorPlace(session, gone);
   }
   const [endpoints, tls] = [etcdUrls(jodisServers), await readTls(config)];
+  const { Etcd2Entry } = await import("./etcd/etcd2_entry.ts");
   return new Etcd2Entry({ endpoints, tls, auth }, sessionTimeoutMs, gone);
 }
 
@@ -70,7 +70,6 @@ async function openZookeeper(
   session: Omit<ZookeeperOptions, "servers">,
 ): Promise<Coordinator> {
   const servers = zookeeperServers(endpoints);
-  // Its library takes a tenth of a second to load; the others need not wait for it.
   const { ZookeeperCoordinator } = await import("./zookeeper/zookeeper.ts");
   return await ZookeeperCoordinator.open({ servers, ...session });
 }
@@ -87,6 +86,7 @@ export async function readEtcd2(
   if (config.coordinator !== "etcd") return undefined;
   checkAuth(config);
   const [endpoints, tls] = [etcdUrls(config.coordinatorEndpoints), await readTls(config)];
+  const { Etcd2Tree } = await import("./etcd/etcd2_tree.ts");
   return await Etcd2Tree.load({ endpoints, tls, auth: config.coordinatorAuth }, folders);
 }
 
