@@ -17,6 +17,7 @@ import { readUsers } from "../proxy/users.ts";
 import { loadGroups } from "../store/groups.ts";
 import { checkIsHere } from "../store/moves.ts";
 import { storeOf } from "../store/store.ts";
+import { webhookAuthority } from "./parts/attached_dashboard.ts";
 import { isOnDisk, ownToken } from "./parts/context.ts";
 import { CONFIG_FILE, PLACE_FLAGS } from "./parts/flags.ts";
 import { askProcess, documentOf, PROCESS_ADDR } from "./parts/process_http.ts";
@@ -72,8 +73,6 @@ function say(kind: string, text: string): void {
 
 /** What is wrong with the files that the configuration names. */
 async function fileErrors(config: Config): Promise<string[]> {
-  // Other commands need not wait until all of it is loaded.
-  const { webhookAuthority } = await import("./parts/dashboard_service.ts");
   const errors: string[] = [];
   for (
     const read of [

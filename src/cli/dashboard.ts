@@ -28,6 +28,7 @@ import {
   readValue,
   type Subcommand,
 } from "./parts/subcommand.ts";
+import { webhookAuthority } from "./parts/attached_dashboard.ts";
 import { askOverTls, httpIdentity } from "./parts/product_tls.ts";
 import { tlsToServers } from "./parts/redis_servers.ts";
 import { CONFIG_FILE, LOG_FILE, SERVING_LOG_LEVEL } from "./parts/flags.ts";
@@ -125,7 +126,7 @@ async function serveUntilStopped(
   await askOverTls(config);
   const [serverTls, httpTls] = [await tlsToServers(config), await httpIdentity(config)];
   // Other commands need not wait until all of it is loaded.
-  const { makeDashboard, webhookAuthority } = await import("./parts/dashboard_service.ts");
+  const { makeDashboard } = await import("./parts/dashboard_service.ts");
   const { serveDashboard } = await import("../dashboard/server.ts");
   const { dashboard, policy } = makeDashboard(config, {
     store: storeOf(coordinator, config.product),

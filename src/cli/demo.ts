@@ -13,6 +13,7 @@ import { reopenLog, startLog, stopLog } from "../base/log.ts";
 import { parseConfig } from "../config/load.ts";
 import type { RunningProxy } from "../proxy/proxy_start.ts";
 import { type FlagValues, readFlag, type Subcommand } from "./parts/subcommand.ts";
+import { attachedDashboard } from "./parts/attached_dashboard.ts";
 import { LocalRedis } from "./parts/local_redis.ts";
 import { addressFlags, logLevelFlag, logOptions } from "./parts/flags.ts";
 
@@ -56,7 +57,6 @@ async function runDemo(values: FlagValues): Promise<number> {
   );
   if (interrupted.isSeen()) return 0;
   // Other commands need not wait until all of it is loaded.
-  const { attachedDashboard } = await import("./parts/dashboard_service.ts");
   const { startProxy } = await import("../proxy/proxy.ts");
   const proxy = undo.adopt(
     await startProxy({

@@ -9,6 +9,7 @@ import { formatByteSize, parseByteSize } from "../base/byte_size.ts";
 import { logEnd, stopLog } from "../base/log.ts";
 import { ConfigError } from "../config/error.ts";
 import { type FlagValues, readFlag, type Subcommand } from "./parts/subcommand.ts";
+import { attachedDashboard } from "./parts/attached_dashboard.ts";
 import { askOverTls, httpIdentity } from "./parts/product_tls.ts";
 import { identifier, tlsToServers } from "./parts/redis_servers.ts";
 import { startConfigured } from "./parts/running_config.ts";
@@ -74,7 +75,6 @@ async function runProxyCommand(values: FlagValues): Promise<number> {
     await askOverTls(config);
     const [serverTls, httpTls] = [await tlsToServers(config), await httpIdentity(config)];
     // Other commands need not wait until all of it is loaded.
-    const { attachedDashboard } = await import("./parts/dashboard_service.ts");
     const { runProxy } = await import("../proxy/run_proxy.ts");
     const attach = await attachedDashboard(config, http, serverTls, running);
     const identify = identifier(config);

@@ -27,6 +27,7 @@ import { type Store, storeOf } from "../store/store.ts";
 import type { HttpServer } from "../io/http_server.ts";
 import type { AccessLog } from "./access_log.ts";
 import { serveAdmin } from "./admin.ts";
+import { Attachment } from "./attachment.ts";
 import { noteAtDashboard } from "./config_notes.ts";
 import { ConfiguredProxy } from "./configured_proxy.ts";
 import { ProxyListings } from "./membership/proxy_listings.ts";
@@ -40,7 +41,7 @@ import { proxyPlace } from "./membership/proxy_place.ts";
 import { describeOld, UpgradeOffer } from "./upgrade/offer.ts";
 import { openStoreOf, type Processes } from "./upgrade/take_over.ts";
 import { openParts, type ProxyParts } from "./proxy_parts.ts";
-import type { AttachedService, ProxyStart, RunningProxy } from "./proxy_start.ts";
+import type { ProxyStart, RunningProxy } from "./proxy_start.ts";
 import {
   dashboardOf,
   gapMs,
@@ -95,7 +96,7 @@ class StartedProxy implements RunningProxy {
   #openAdmin: (isBeside: boolean) => void = () => {};
   #coordinator: Coordinator | undefined;
   #store: Store | undefined;
-  #attached: AttachedService | undefined;
+  #attached: Attachment | undefined;
   #membership: Membership | undefined;
   #listings: ProxyListings | undefined;
   /** Undefined: this proxy has its own. */
@@ -168,7 +169,8 @@ class StartedProxy implements RunningProxy {
     const store = this.#store = storeOf(this.#coordinator, config.product);
     await refuseEtcd2(config, this.#coordinator);
     await fillEmptyStore(store, config.servers, identify);
-    this.#attached = attach?.({ store, port: takeOver?.old.http.port ?? this.httpAddress.port });
+    const place = { store, port: takeOver?.old.http.port ?? this.httpAddress.port };
+    this.#attached = attach && new Attachment(attach, place);
     if (config.acl === "store") await this.#loadUsers(store);
     this.#membership = this.#makeMembership(store, own);
     // An earlier process of the same id may be waited for, which must not keep this one from ending.
@@ -275,6 +277,7 @@ class StartedProxy implements RunningProxy {
     });
     clearTimeout(this.#loadingTimer);
     this.#plane.accept();
+    this.#attached?.serving();
     this.#listings!.serving();
     this.#offer = this.#waitForNew();
     this.#serving.resolve();

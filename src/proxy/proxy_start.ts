@@ -38,8 +38,8 @@ export interface ProxyStart {
   readonly hurry?: AbortSignal | undefined;
   /** Whether it takes over from a process with the same id, if there is one. @default no */
   readonly takeOver?: boolean;
-  /** Makes the dashboard that the process serves on its HTTP address, where it is a whole system. */
-  readonly attach?: ((place: AttachedPlace) => AttachedService) | undefined;
+  /** Loads and starts the dashboard that the process serves on its HTTP address, where it is a whole system. */
+  readonly attach?: ((place: AttachedPlace) => Promise<AttachedService>) | undefined;
 }
 
 /** Where a service is attached. */

@@ -15,8 +15,7 @@ import { noteConfig } from "../../dashboard/audit/own_notes.ts";
 import type { DashboardSettings } from "../../dashboard/dashboard_options.ts";
 import { answerDashboard } from "../../dashboard/server.ts";
 import type { TlsToServers } from "../../io/tls.ts";
-import { readTlsFiles } from "../../io/tls_files.ts";
-import type { AttachedPlace, AttachedService } from "../../proxy/proxy_start.ts";
+import type { AttachedService } from "../../proxy/proxy_start.ts";
 import { VERSION } from "../../proxy/version.ts";
 import type { Store } from "../../store/store.ts";
 
@@ -112,17 +111,6 @@ function namesOf({ httpNames, dashboardAddr, announceHttpAddr }: Config): readon
   return [...httpNames, dashboardAddr?.hostname ?? "", announceHttpAddr?.hostname ?? ""];
 }
 
-/**
- * The authority of webhook_url's certificate; `""`: those that the runtime trusts.
- *
- * @throws {Error} When its file cannot be used.
- */
-export async function webhookAuthority({ webhookUrl, webhookCa }: Config): Promise<string> {
-  const none = { key: "", path: "" };
-  const ca = { key: "webhook_ca", path: webhookUrl.isSet ? webhookCa : "" };
-  return (await readTlsFiles({ cert: none, key: none, ca })).ca;
-}
-
 /** Where figures of a week are kept; `""`: nowhere. */
 function historyDir({ historyDir, coordinator, embeddedDir }: Config): string {
   return historyDir === "" && coordinator === "embedded" ? `${embeddedDir}/history` : historyDir;
@@ -138,34 +126,29 @@ function webhookTarget(
 }
 
 /**
- * The dashboard that a proxy serves on its own HTTP address: with the embedded coordinator and without
- * `dashboard_addr`, one process is the whole system. Otherwise `undefined`.
+ * Starts the dashboard that a proxy serves on its own HTTP address.
  *
- * @throws {Error} When a file that it needs cannot be used.
+ * @param http Where the proxy was told to listen.
  */
-export async function attachedDashboard(
+export function startAttached(
   config: Config,
   http: Address,
-  tls: TlsToServers | undefined,
-  running?: RunningConfig,
-): Promise<((place: AttachedPlace) => AttachedService) | undefined> {
-  if (config.coordinator !== "embedded" || config.dashboardAddr !== undefined) return undefined;
-  const webhookCa = await webhookAuthority(config);
-  return ({ store, port }) => {
-    // All users of an embedded store are on this machine.
-    const { dashboard, policy } = makeDashboard(config, {
-      store,
-      addr: formatAddress(reachableHere({ ...http, port })),
-      // The operator opened the address for metrics, not for changes to the cluster.
-      hostname: "",
-      takeOver: false,
-      ...{ tls, webhookCa, running },
-    });
-    dashboard.start();
-    return {
-      answer: (request, remote) => answerDashboard(dashboard, policy, request, remote),
-      metrics: () => dashboard.metrics(),
-      stop: () => dashboard.stop(),
-    };
+  { port, ...place }: Pick<DashboardPlace, "store" | "tls" | "webhookCa" | "running"> & {
+    readonly port: number;
+  },
+): AttachedService {
+  // All users of an embedded store are on this machine.
+  const { dashboard, policy } = makeDashboard(config, {
+    addr: formatAddress(reachableHere({ ...http, port })),
+    // The operator opened the address for metrics, not for changes to the cluster.
+    hostname: "",
+    takeOver: false,
+    ...place,
+  });
+  dashboard.start();
+  return {
+    answer: (request, remote) => answerDashboard(dashboard, policy, request, remote),
+    metrics: () => dashboard.metrics(),
+    stop: () => dashboard.stop(),
   };
 }

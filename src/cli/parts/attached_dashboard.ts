@@ -1,0 +1,44 @@
+/**
+ * The dashboard of a proxy that is a whole system: what can be wrong with its files is said at the start of the
+ * proxy, all else of it is loaded later.
+ *
+ * @module
+ */
+
+import type { Address } from "../../base/address.ts";
+import type { Config } from "../../config/config.ts";
+import type { RunningConfig } from "../../config/running.ts";
+import type { TlsToServers } from "../../io/tls.ts";
+import { readTlsFiles } from "../../io/tls_files.ts";
+import type { ProxyStart } from "../../proxy/proxy_start.ts";
+
+/**
+ * The authority of webhook_url's certificate; `""`: those that the runtime trusts.
+ *
+ * @throws {Error} When its file cannot be used.
+ */
+export async function webhookAuthority({ webhookUrl, webhookCa }: Config): Promise<string> {
+  const none = { key: "", path: "" };
+  const ca = { key: "webhook_ca", path: webhookUrl.isSet ? webhookCa : "" };
+  return (await readTlsFiles({ cert: none, key: none, ca })).ca;
+}
+
+/**
+ * The dashboard that a proxy serves on its own HTTP address: with the embedded coordinator and without
+ * `dashboard_addr`, one process is the whole system. Otherwise `undefined`.
+ *
+ * @throws {Error} When a file that it needs cannot be used.
+ */
+export async function attachedDashboard(
+  config: Config,
+  http: Address,
+  tls: TlsToServers | undefined,
+  running?: RunningConfig,
+): Promise<ProxyStart["attach"]> {
+  if (config.coordinator !== "embedded" || config.dashboardAddr !== undefined) return undefined;
+  const webhookCa = await webhookAuthority(config);
+  return async (place) => {
+    const { startAttached } = await import("./dashboard_service.ts");
+    return startAttached(running?.config ?? config, http, { ...place, tls, webhookCa, running });
+  };
+}
