@@ -168,10 +168,10 @@ export const CLIENT_KEYS = [
     words: ["byob", "direct"],
     default: "byob",
     help:
-      "How the proxy reads from clients. byob: through BYOB stream readers; from a client that sends one small " +
-      "piece at a time, directly from the connection. direct: always directly, and on Linux, if it is set when " +
-      "the process starts, through an interface of Deno's node:net that costs less with many clients, and that " +
-      "Deno does not document: where it is missing, directly from the connection.",
+      "How the proxy reads from clients and servers. byob: through BYOB stream readers; from who sends one small " +
+      "piece at a time, directly from the connection. direct: always directly, and on Linux, without TLS and (for " +
+      "clients) if it is set when the process starts, through an interface of Deno's node:net that costs less, and " +
+      "that Deno does not document: where it is missing, directly from the connection.",
   },
   {
     key: "read_from",

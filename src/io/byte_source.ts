@@ -5,16 +5,15 @@
  *     [0, start) consumed   [start, end) received, not yet consumed   [end, …) room for the next read
  *
  * Two implementations behind one class: `byob` reads through a ReadableStream BYOB reader, `direct`
- * calls `conn.read`. While a peer sends one small piece at a time, both are told of it by a call, where the
- * connection can do that, and call `conn.read` where it cannot: of thousands of reads that wait, promises and
- * streams keep objects that outlive many collections. The stream is built over `conn.read`, not
- * `conn.readable`, because the latter closes the socket at end-of-file and a client that half-closes would lose
- * its replies.
+ * is told of bytes by a call, where the connection can do that, and calls `conn.read` where it cannot, as `byob`
+ * does while a peer sends one small piece at a time: of thousands of reads that wait, promises and streams keep
+ * objects that outlive many collections. The stream is built over `conn.read`, not `conn.readable`, because the
+ * latter closes the socket at end-of-file and a client that half-closes would lose its replies.
  *
  * @module
  */
 
-import { copyBytes, resize } from "./chunk_pool.ts";
+import { resize } from "./chunk_pool.ts";
 
 /** How a connection is read; the value of config key `read_mode`. */
 export type ReadMode = "byob" | "direct";
@@ -28,21 +27,24 @@ const SMALL_READS_BEFORE_SHRINK = 64;
 
 /** A read is small that brings less than so many bytes. */
 const SMALL_READ_BYTES = 256;
-/** Small reads in a row after which a peer counts as one that sends small pieces, until one is not small. */
-const SMALL_READS_BEFORE_PIECES = 16;
+/** Small reads in a row after which a peer is read without a stream, until one is not small. */
+const SMALL_READS_WITHOUT_STREAM = 16;
 
 /** The reading half of a connection. */
 export interface ByteReader {
   /** Reads into `bytes`; null at end-of-file. Borrows `bytes` until the promise settles. */
   read(bytes: Uint8Array): Promise<number | null>;
-  /** Tells of the next bytes, or of the end, by a call instead of a promise. Not every connection can. */
-  readPiece?(owner: PieceOwner): void;
+  /**
+   * Reads into `bytes`, and tells of it by a call instead of a promise; of what has come meanwhile, in the same
+   * turn. Borrows `bytes` until then. Not every connection can.
+   */
+  readPiece?(bytes: Uint8Array, owner: PieceOwner): void;
 }
 
 /** Who is told of a piece, once for each call of {@linkcode ByteReader.readPiece}. */
 export interface PieceOwner {
-  /** The first `count` of `bytes` have come. Borrows `bytes` during the call. */
-  pieceArrived(bytes: Uint8Array, count: number): void;
+  /** So many bytes have come. */
+  pieceArrived(count: number): void;
   pieceEnded(): void;
   pieceFailed(error: unknown): void;
 }
@@ -177,12 +179,12 @@ export abstract class ByteSource {
   }
 }
 
-/** Reads small pieces as they come, and others by `conn.read`: one promise per read. */
+/** Reads pieces as they come, or by `conn.read`: one promise per read. */
 class DirectSource extends ByteSource implements PieceOwner {
   readonly #reader: ByteReader;
   readonly #hasPieces: boolean;
-  /** Small reads in a row. A new peer may be one of thousands: it is taken for one that sends small pieces. */
-  #small: number;
+  /** Whether the last read has left nothing. Who sends without end is read from once a turn. */
+  #isDrained = true;
   readonly #onRead: (count: number | null) => void;
   protected readonly onError: (error: unknown) => void;
 
@@ -190,7 +192,6 @@ class DirectSource extends ByteSource implements PieceOwner {
     super(owner, bytesMax);
     this.#reader = reader;
     this.#hasPieces = reader.readPiece !== undefined;
-    this.#small = this.#hasPieces ? SMALL_READS_BEFORE_PIECES : 0;
     this.#onRead = (count) => {
       if (this.isStopped) return;
       if (count === null) this.owner.sourceEnded();
@@ -201,31 +202,22 @@ class DirectSource extends ByteSource implements PieceOwner {
     };
   }
 
-  /** Whether the peer sends one small piece at a time. */
-  protected get isSmall(): boolean {
-    return this.#small >= SMALL_READS_BEFORE_PIECES;
-  }
-
   override get isInPieces(): boolean {
-    return this.#hasPieces && this.isSmall;
+    return this.#hasPieces && this.#isDrained;
   }
 
   protected override startRead(): void {
-    if (this.isInPieces) this.#reader.readPiece!(this);
+    if (this.isInPieces) this.#reader.readPiece!(this.room, this);
     else this.#reader.read(this.room).then(this.#onRead, this.onError);
   }
 
   protected override landed(count: number): void {
-    this.#small = count < SMALL_READ_BYTES ? this.#small + 1 : 0;
+    this.#isDrained = count < this.bytes.length - this.end;
     super.landed(count);
   }
 
-  pieceArrived(bytes: Uint8Array, count: number): void {
-    if (this.isStopped) return;
-    const room = this.bytes.length - this.end;
-    if (count <= room) copyBytes(this.bytes, this.end, bytes, 0, count);
-    else this.put(bytes.subarray(0, count));
-    this.landed(count);
+  pieceArrived(count: number): void {
+    if (!this.isStopped) this.landed(count);
   }
 
   pieceEnded(): void {
@@ -243,6 +235,8 @@ class DirectSource extends ByteSource implements PieceOwner {
  */
 class ByobSource extends DirectSource {
   #isAhead = false;
+  /** Small reads in a row. */
+  #small = 0;
   readonly #conn: ByteReader;
   /** Opened with the first read that needs it: a peer that is idle has none. */
   #opened: ReadableStreamBYOBReader | null = null;
@@ -261,9 +255,19 @@ class ByobSource extends DirectSource {
     };
   }
 
+  /** A peer that sends one small piece at a time is read by `conn.read`. */
   protected override startRead(): void {
-    if (this.isSmall) super.startRead();
+    if (this.#small >= SMALL_READS_WITHOUT_STREAM) super.startRead();
     else this.#reader.read(this.room).then(this.#onRead, this.onError);
+  }
+
+  override get isInPieces(): boolean {
+    return false;
+  }
+
+  protected override landed(count: number): void {
+    this.#small = count < SMALL_READ_BYTES ? this.#small + 1 : 0;
+    super.landed(count);
   }
 
   get #reader(): ReadableStreamBYOBReader {
@@ -272,7 +276,6 @@ class ByobSource extends DirectSource {
 
   override readAhead(): void {
     if (this.isReading) return;
-    if (this.isInPieces) return this.read();
     this.isReading = this.#isAhead = true;
     this.#reader.read(new Uint8Array(READ_BYTES_MIN)).then(this.#onRead, this.onError);
   }

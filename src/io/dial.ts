@@ -5,8 +5,9 @@
  */
 
 import { HELD_UP_MS } from "../base/clock.ts";
-import type { ByteReader } from "./byte_source.ts";
+import type { ByteReader, ReadMode } from "./byte_source.ts";
 import { lookUp } from "./lookup.ts";
+import { connectHandle, type HandleConnection, tcpBinding } from "./tcp_handle.ts";
 import { secureDialed, type TlsToServers } from "./tls.ts";
 import type { ByteSink } from "./write_batch.ts";
 
@@ -29,6 +30,7 @@ const NEXT_ADDRESS_MS = 250;
  * @param port TCP port.
  * @param timeoutMs How long to try, lookup and all addresses together, in milliseconds.
  * @param tls How to speak TLS; without it, none is spoken.
+ * @param mode How it is to be read.
  * @returns The connection, with Nagle's algorithm off.
  * @throws {Error} With a short cause as message: `connection refused`, `timeout after 1000 ms`, …
  */
@@ -37,6 +39,7 @@ export async function dial(
   port: number,
   timeoutMs: number,
   tls?: TlsToServers,
+  mode: ReadMode = "byob",
 ): Promise<Connection> {
   const abort = new AbortController();
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -52,7 +55,10 @@ export async function dial(
       timer = setTimeout(giveUp, HELD_UP_MS);
     }, timeoutMs);
   });
-  const dialing = dialName(hostname, port, timeoutMs, abort.signal);
+  // TLS is put on a connection that is read by promises, and so are BYOB readers.
+  const isDirect = mode === "direct" && tls === undefined;
+  const connect = isDirect ? connectDirectly : connectByDeno;
+  const dialing = dialName(hostname, port, timeoutMs, connect, abort.signal);
   // A connection that comes after the deadline is closed.
   dialing.then((conn) => abort.signal.aborted && conn.close(), () => {});
   try {
@@ -72,38 +78,57 @@ async function dialName(
   hostname: string,
   port: number,
   timeoutMs: number,
+  connect: Connect,
   signal: AbortSignal,
-): Promise<Deno.TcpConn> {
+): Promise<Dialed> {
   const addresses = await lookUp(hostname);
   signal.throwIfAborted();
   const [only] = addresses;
   if (addresses.length === 1) return await connect(only!, port, signal);
   const pauseMs = Math.min(NEXT_ADDRESS_MS, timeoutMs / (addresses.length + 1));
-  return await new FirstOf(addresses, port, pauseMs, signal).connected;
+  return await new FirstOf(addresses, port, pauseMs, connect, signal).connected;
 }
 
-function connect(address: string, port: number, signal: AbortSignal): Promise<Deno.TcpConn> {
-  return Deno.connect({ hostname: address, port, signal } as Deno.ConnectOptions);
-}
+/** Without TLS yet. */
+type Dialed = Deno.TcpConn | HandleConnection;
+/** Connects to one address. */
+type Connect = (address: string, port: number, signal: AbortSignal) => Promise<Dialed>;
+
+const connectByDeno: Connect = (address, port, signal) =>
+  Deno.connect({ hostname: address, port, signal } as Deno.ConnectOptions);
+
+/** A handle knows no zones (`fe80::1%eth0`). */
+const connectDirectly: Connect = (address, port, signal) =>
+  tcpBinding === undefined || address.includes("%")
+    ? connectByDeno(address, port, signal)
+    : connectHandle(tcpBinding, address, port, signal);
 
 /** Tries several addresses for one connection. */
 class FirstOf {
   /** The first connection; rejects when there is none at any of them. */
-  readonly connected: Promise<Deno.TcpConn>;
+  readonly connected: Promise<Dialed>;
   readonly #left: string[];
   readonly #port: number;
   readonly #pauseMs: number;
+  readonly #connect: Connect;
   readonly #end = new AbortController();
   readonly #failures: string[] = [];
   #trying = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  #resolve!: (conn: Deno.TcpConn) => void;
+  #resolve!: (conn: Dialed) => void;
   #reject!: (error: Error) => void;
 
-  constructor(addresses: readonly string[], port: number, pauseMs: number, signal: AbortSignal) {
+  constructor(
+    addresses: readonly string[],
+    port: number,
+    pauseMs: number,
+    connect: Connect,
+    signal: AbortSignal,
+  ) {
     this.#left = [...addresses];
     this.#port = port;
     this.#pauseMs = pauseMs;
+    this.#connect = connect;
     this.connected = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -121,7 +146,7 @@ class FirstOf {
     }
     this.#trying++;
     this.#timer = setTimeout(() => this.#tryNext(), this.#pauseMs);
-    connect(address, this.#port, this.#end.signal).then(
+    this.#connect(address, this.#port, this.#end.signal).then(
       (conn) => this.#end.signal.aborted ? hangUp(conn) : this.#succeed(conn),
       (error) => {
         this.#trying--;
@@ -132,7 +157,7 @@ class FirstOf {
     );
   }
 
-  #succeed(conn: Deno.TcpConn): void {
+  #succeed(conn: Dialed): void {
     this.#stop();
     this.#resolve(conn);
   }

@@ -1,13 +1,14 @@
 /**
- * Clients' connections with `read_mode = direct`, by the TCP handle that Deno has for node:net: it calls back when
- * bytes are there.
+ * Connections with `read_mode = direct`, by the TCP handle that Deno has for node:net: it calls back when bytes
+ * are there.
  *
- *     HandleConnection ─┬─ pieces: one buffer for all, read while they come
- *                       └─ read(): into the reader's own buffer, once
+ *     HandleConnection ─┬─ pieces: a call for each, in the turn in which they come
+ *                       └─ read(): a promise for one
  *
  * A `Deno.Conn` keeps a promise, and what belongs to it, for each read that waits. With a thousand clients that
  * outlives collections, which copy it; a handle that waits keeps nothing. It also writes at once what the system
- * takes. The handle is no documented interface: where it is not as it is known here, `Deno.listen` is used.
+ * takes. The handle is no documented interface: where it is not as it is known here, `Deno.listen` and
+ * `Deno.connect` are used.
  *
  * @module
  */
@@ -23,6 +24,8 @@ export interface TcpHandle {
   onconnection: (this: TcpHandle, status: number) => void;
   bindWithFlags(address: string, port: number, flags: number): number;
   bind6(address: string, port: number, flags: number): number;
+  connect(request: HandleRequest, address: string, port: number): number;
+  connect6(request: HandleRequest, address: string, port: number): number;
   listen(backlog: number): number;
   accept(client: TcpHandle): number;
   getsockname(to: SocketName): number;
@@ -63,16 +66,23 @@ export const SOCKET = 0;
 /** Places in the state. */
 const READ_BYTES_OR_ERROR = 0;
 const LAST_WRITE_WAS_ASYNC = 3;
-/** What is read at the end, and what when the connection is reset. */
+/** What is read at the end. */
 const END_OF_FILE = -4095;
 const RESET = -104;
+/** The system's errors that a connection may have, with the class and the words that Deno has for them. */
+const ERRORS: Readonly<Record<number, () => Error>> = {
+  [-24]: () => new Error("Too many open files"),
+  [-32]: () => new Deno.errors.BrokenPipe("broken pipe"),
+  [-99]: () => new Deno.errors.AddrNotAvailable("Cannot assign requested address"),
+  [-101]: () => new Deno.errors.NetworkUnreachable("Network is unreachable"),
+  [RESET]: () => new Deno.errors.ConnectionReset("connection reset by peer"),
+  [-110]: () => new Deno.errors.TimedOut("Connection timed out"),
+  [-111]: () => new Deno.errors.ConnectionRefused("connection refused"),
+  [-113]: () => new Error("No route to host"),
+};
 
-/** Bytes of a piece at most. */
-const PIECE_BYTES = 4 * 1024;
 /** Bytes that are written at a time: the end of each is progress of a slow reader. */
 const WRITE_BYTES_MAX = 64 * 1024;
-/** Where the pieces of all connections come: whoever is told of one copies it at once. */
-const pieces = new Uint8Array(PIECE_BYTES);
 /** `undefined` where handles are not as they are known here. */
 export const tcpBinding = openBinding();
 
@@ -84,7 +94,8 @@ function openBinding(): TcpBinding | undefined {
     const state = binding("stream_wrap").streamBaseState as Int32Array;
     const handle = new Tcp(SOCKET);
     const isKnown = state instanceof Int32Array && typeof handle.useUserBuffer === "function" &&
-      typeof handle.bindWithFlags === "function" && typeof handle.writeBuffer === "function";
+      typeof handle.bindWithFlags === "function" && typeof handle.writeBuffer === "function" &&
+      typeof handle.connect === "function" && typeof handle.connect6 === "function";
     handle.close(() => {});
     return isKnown ? { Tcp, state } : undefined;
   } catch {
@@ -104,12 +115,43 @@ function onRead(this: TcpHandle): void {
 }
 
 function errorOf(status: number): Error {
-  return status === RESET
-    ? new Deno.errors.ConnectionReset("connection reset by peer")
-    : new Error(`the system's error ${-status}`);
+  return ERRORS[status]?.() ?? new Error(`the system's error ${-status}`);
 }
 
-/** An accepted connection. */
+/**
+ * Connects to an address as `Deno.connect` does.
+ *
+ * @param signal Ends the attempt.
+ * @throws {Error} What has failed, or why the attempt has ended.
+ */
+export function connectHandle(
+  { Tcp }: TcpBinding,
+  address: string,
+  port: number,
+  signal: AbortSignal,
+): Promise<HandleConnection> {
+  const handle = new Tcp(SOCKET);
+  const { promise, resolve, reject } = Promise.withResolvers<HandleConnection>();
+  const giveUp = (error: unknown) => {
+    handle.close(() => {});
+    reject(error);
+  };
+  const abort = () => giveUp(signal.reason);
+  const oncomplete = (status: number) => {
+    signal.removeEventListener("abort", abort);
+    const connection = status === 0 ? HandleConnection.of(handle) : undefined;
+    if (connection === undefined) giveUp(errorOf(status || RESET));
+    else resolve(connection);
+  };
+  signal.addEventListener("abort", abort, { once: true });
+  const failure = address.includes(":")
+    ? handle.connect6({ oncomplete }, address, port)
+    : handle.connect({ oncomplete }, address, port);
+  if (failure !== 0) oncomplete(failure);
+  return promise;
+}
+
+/** A connection that was accepted, or made. */
 export class HandleConnection {
   readonly localAddr: Deno.NetAddr;
   readonly remoteAddr: Deno.NetAddr;
@@ -158,9 +200,9 @@ export class HandleConnection {
   // -- reading ----------------------------------------------------------------------------------
 
   /** Tells the owner of the next piece, of the end or of a failure; once. No other read is under way. */
-  readPiece(owner: PieceOwner): void {
+  readPiece(bytes: Uint8Array, owner: PieceOwner): void {
     this.#pieceOwner = owner;
-    this.#readTo(pieces);
+    this.#readTo(bytes);
   }
 
   read(bytes: Uint8Array): Promise<number | null> {
@@ -188,7 +230,7 @@ export class HandleConnection {
     this.#pieceOwner = this.#reader = null;
     if (count < 0) this.#stopReading();
     if (owner !== null) {
-      if (count > 0) owner.pieceArrived(pieces, count);
+      if (count > 0) owner.pieceArrived(count);
       else if (count === END_OF_FILE) owner.pieceEnded();
       else owner.pieceFailed(errorOf(count));
     } else if (count >= 0) reader?.resolve(count);

@@ -6,6 +6,7 @@
 
 import { assert, assertEquals, assertLess, assertMatch } from "@std/assert";
 import { delay } from "@std/async/delay";
+import type { ReadMode } from "../../../src/io/byte_source.ts";
 import { holdUp, until } from "../../support/deadline.ts";
 import { answerNothing, FakeRedis, type FakeScript } from "../../support/fake_redis.ts";
 import { freePort } from "../../support/free_port.ts";
@@ -14,6 +15,8 @@ import { RedisServer } from "../../support/redis_server.ts";
 import type { RespClient } from "../../support/resp_client.ts";
 import { ReplyError, type RespValue } from "../../support/resp_value.ts";
 import { keyOn, RouterServer } from "../../support/router_server.ts";
+
+const MODES: readonly ReadMode[] = ["byob", "direct"];
 
 /** Asserts that a reply is an error whose text matches. */
 function assertError(reply: RespValue, text: RegExp): void {
@@ -83,18 +86,20 @@ Deno.test("a reply that came while the proxy was held up is not late", async () 
   assertEquals(await got, "1");
 });
 
-Deno.test("a server that refuses connections is named in the error, and the client stays connected", async () => {
-  const addr = `127.0.0.1:${freePort()}`;
-  await using proxy = await RouterServer.start({ servers: [{ addr }] });
-  using client = await proxy.client();
-  const [get, ping] = await client.pipeline([["GET", "a"], ["PING"]]);
-  assertEquals(
-    get!.value,
-    new ReplyError(`ERR handle request, backend conn failure, ${addr}: connection refused`),
-  );
-  assertEquals(ping!.value, "PONG");
-  assertEquals(proxy.leftovers(), []);
-});
+for (const readMode of MODES) {
+  Deno.test(`a server that refuses connections is named in the error, and the client stays connected, ${readMode}`, async () => {
+    const addr = `127.0.0.1:${freePort()}`;
+    await using proxy = await RouterServer.start({ servers: [{ addr }], options: { readMode } });
+    using client = await proxy.client();
+    const [get, ping] = await client.pipeline([["GET", "a"], ["PING"]]);
+    assertEquals(
+      get!.value,
+      new ReplyError(`ERR handle request, backend conn failure, ${addr}: connection refused`),
+    );
+    assertEquals(ping!.value, "PONG");
+    assertEquals(proxy.leftovers(), []);
+  });
+}
 
 Deno.test("a server that is down costs the other servers' requests nothing", async () => {
   await using redis = await RedisServer.start();
@@ -110,19 +115,21 @@ Deno.test("a server that is down costs the other servers' requests nothing", asy
   }
 });
 
-Deno.test("a server that does not take a connection is given up after backend_dial_timeout", async () => {
-  using unreachable = await FullBacklog.open();
-  await using proxy = await RouterServer.start({
-    servers: [unreachable],
-    options: { backendDialMs: 200 },
+for (const readMode of MODES) {
+  Deno.test(`a server that does not take a connection is given up after backend_dial_timeout, ${readMode}`, async () => {
+    using unreachable = await FullBacklog.open();
+    await using proxy = await RouterServer.start({
+      servers: [unreachable],
+      options: { readMode, backendDialMs: 200 },
+    });
+    using client = await proxy.client();
+    const startedMs = performance.now();
+    assertError(await client.call("GET", "a"), /timeout after 200 ms/);
+    assertLess(performance.now() - startedMs, 1000);
+    const [server] = proxy.router.shared.slots.pool.servers();
+    await until(() => server!.backend(0, 2).state === "failing");
   });
-  using client = await proxy.client();
-  const startedMs = performance.now();
-  assertError(await client.call("GET", "a"), /timeout after 200 ms/);
-  assertLess(performance.now() - startedMs, 1000);
-  const [server] = proxy.router.shared.slots.pool.servers();
-  await until(() => server!.backend(0, 2).state === "failing");
-});
+}
 
 Deno.test("a server that takes the connection and stays silent is given up after backend_dial_timeout", async () => {
   await using fake = new FakeRedis(() => "hang");
@@ -262,25 +269,27 @@ Deno.test("a push from a server reaches no client and disturbs no reply", async 
   assertEquals(fake.connectionCount, 1);
 });
 
-Deno.test("requests in flight on a lost connection are each answered once, in order", async () => {
-  let isUp = false;
-  await using fake = new FakeRedis(afterHandshake(([, key]) => {
-    if (isUp) return "+served\r\n";
-    return key === "k4" ? "disconnect" : key! < "k2" ? `+${key}\r\n` : "hang";
-  }));
-  await using proxy = await RouterServer.start({ servers: [fake] });
-  using client = await proxy.client();
-  const replies = await client.pipeline([
-    ...Array.from({ length: 8 }, (_, i) => ["GET", `k${i}`]),
-    ["PING"],
-  ]);
-  assertEquals(replies.slice(0, 2).map(({ value }) => value), ["k0", "k1"]);
-  for (const { value } of replies.slice(2, 8)) assertError(value, /closed by the server/);
-  assertEquals(replies[8]!.value, "PONG");
-  isUp = true;
-  await until(async () => await client.call("GET", "k2") === "served");
-  assertEquals(proxy.leftovers(), []);
-});
+for (const readMode of MODES) {
+  Deno.test(`requests in flight on a lost connection are each answered once, in order, ${readMode}`, async () => {
+    let isUp = false;
+    await using fake = new FakeRedis(afterHandshake(([, key]) => {
+      if (isUp) return "+served\r\n";
+      return key === "k4" ? "disconnect" : key! < "k2" ? `+${key}\r\n` : "hang";
+    }));
+    await using proxy = await RouterServer.start({ servers: [fake], options: { readMode } });
+    using client = await proxy.client();
+    const replies = await client.pipeline([
+      ...Array.from({ length: 8 }, (_, i) => ["GET", `k${i}`]),
+      ["PING"],
+    ]);
+    assertEquals(replies.slice(0, 2).map(({ value }) => value), ["k0", "k1"]);
+    for (const { value } of replies.slice(2, 8)) assertError(value, /closed by the server/);
+    assertEquals(replies[8]!.value, "PONG");
+    isUp = true;
+    await until(async () => await client.call("GET", "k2") === "served");
+    assertEquals(proxy.leftovers(), []);
+  });
+}
 
 Deno.test("while a server is down its requests fail at once and connecting is tried with pauses", async () => {
   await using fake = new FakeRedis(() => "disconnect");
@@ -318,23 +327,25 @@ Deno.test("a server that was killed serves again within a second of its return",
   assertLess(await timeUntilServed(client, "a"), 1000);
 });
 
-Deno.test("a server that hangs loses its connection and serves again within a second of its return", async () => {
-  await using redis = await RedisServer.start();
-  await using proxy = await RouterServer.start({
-    servers: [redis],
-    options: { backendTimeoutMs: 300, backendDialMs: 200 },
+for (const readMode of MODES) {
+  Deno.test(`a server that hangs loses its connection and serves again within a second of its return, ${readMode}`, async () => {
+    await using redis = await RedisServer.start();
+    await using proxy = await RouterServer.start({
+      servers: [redis],
+      options: { readMode, backendTimeoutMs: 300, backendDialMs: 200 },
+    });
+    using client = await proxy.client();
+    assertEquals(await client.call("SET", "a", "1"), "OK");
+    redis.pause();
+    assertError(await client.call("GET", "a"), /no answer for 300 ms/);
+    await until(async () => {
+      const reply = await client.call("GET", "a");
+      return reply instanceof ReplyError && reply.message.includes("handshake");
+    });
+    redis.resume();
+    assertLess(await timeUntilServed(client, "a"), 1000);
   });
-  using client = await proxy.client();
-  assertEquals(await client.call("SET", "a", "1"), "OK");
-  redis.pause();
-  assertError(await client.call("GET", "a"), /no answer for 300 ms/);
-  await until(async () => {
-    const reply = await client.call("GET", "a");
-    return reply instanceof ReplyError && reply.message.includes("handshake");
-  });
-  redis.resume();
-  assertLess(await timeUntilServed(client, "a"), 1000);
-});
+}
 
 Deno.test("keep-alive finds a server that hangs although nobody asks it anything", async () => {
   let isMute = false;
@@ -369,18 +380,20 @@ Deno.test("a server that knows no RESP3 makes HELLO 3 fail in its own words; RES
   assert(await client.call("HELLO", 2) instanceof Array);
 });
 
-Deno.test("a reply that arrives byte by byte is handed on whole", async () => {
-  const reply = "*3\r\n$5\r\nhello\r\n%1\r\n+k\r\n,1.5\r\n_\r\n";
-  await using fake = new FakeRedis(afterHandshake(async (_words, connection) => {
-    for (const byte of reply) await connection.send(byte);
-    return "hang";
-  }));
-  await using proxy = await RouterServer.start({ servers: [fake] });
-  using client = await proxy.client();
-  await client.call("HELLO", 3);
-  await client.send("GET", "a");
-  assertEquals(new TextDecoder().decode((await client.read()).raw), reply);
-});
+for (const readMode of MODES) {
+  Deno.test(`a reply that arrives byte by byte is handed on whole, ${readMode}`, async () => {
+    const reply = "*3\r\n$5\r\nhello\r\n%1\r\n+k\r\n,1.5\r\n_\r\n";
+    await using fake = new FakeRedis(afterHandshake(async (_words, connection) => {
+      for (const byte of reply) await connection.send(byte);
+      return "hang";
+    }));
+    await using proxy = await RouterServer.start({ servers: [fake], options: { readMode } });
+    using client = await proxy.client();
+    await client.call("HELLO", 3);
+    await client.send("GET", "a");
+    assertEquals(new TextDecoder().decode((await client.read()).raw), reply);
+  });
+}
 
 Deno.test("a server that no slot names any longer loses its connections", async () => {
   await using servers = await RedisServer.startMany(2);
