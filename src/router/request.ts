@@ -17,6 +17,7 @@ import { copyBytes, enlarge, releaseChunk } from "../io/chunk_pool.ts";
 import type { WriteBatch } from "../io/write_batch.ts";
 import type { Carrier } from "./backends/carrier.ts";
 import type { ReplySemaphore } from "./backends/reply_semaphore.ts";
+import { freePlace, SHORT_BYTES, shortBytes, takePlace } from "./first_bytes.ts";
 import type { RequestSample } from "./sampling/sample.ts";
 
 /** Requests kept for re-use. */
@@ -27,7 +28,7 @@ const KEPT_BYTES_MIN = 128;
 /** Memories for first bytes that are kept for re-use. */
 const FREE_BEGINNINGS_MAX = 2_048;
 /** How many of a request's first bytes are remembered. */
-const BEGINNING_BYTES = 320;
+export const BEGINNING_BYTES = 320;
 /** Bytes of reply memory that a pooled request keeps. */
 const HELD_BYTES_KEPT = 512;
 
@@ -184,9 +185,11 @@ export class Request {
 
   // Of few requests; last, so that what all have lies together.
 
-  /** Its first bytes, for the slow log: beginning[0, beginningLength); null where they are not kept. */
-  beginning: Uint8Array | null = null;
-  beginningLength = 0;
+  /** Its first bytes, for the slow log: beginning[0, beginningLength); null where they are not kept, or few. */
+  #beginning: Uint8Array | null = null;
+  /** Where they are if they are few; -1: they are not. */
+  #place = -1;
+  #beginningLength = 0;
   /** What has kept it; null while nothing did. */
   detour: Detour | null = null;
   /** The slot that it was in flight at; -1 for none, or several. */
@@ -230,13 +233,20 @@ export class Request {
     this.heldBytes = total;
   }
 
-  /** Copies the first of the request's own bytes, for the slow log. */
+  /** Copies the first of the request's own bytes, for the slow log; they must not be remembered yet. */
   remember(bytes: Uint8Array, start: number, end: number): void {
     const length = end - start;
     const kept = length < BEGINNING_BYTES ? length : BEGINNING_BYTES;
-    this.beginningLength = kept;
-    this.beginning ??= freeBeginnings.pop() ?? new Uint8Array(BEGINNING_BYTES);
-    copyBytes(this.beginning, 0, bytes, start, start + kept);
+    this.#beginningLength = kept;
+    if (kept <= SHORT_BYTES) this.#place = takePlace();
+    if (this.#place >= 0) return copyBytes(shortBytes, this.#place, bytes, start, start + kept);
+    this.#beginning = freeBeginnings.pop() ?? new Uint8Array(BEGINNING_BYTES);
+    copyBytes(this.#beginning, 0, bytes, start, start + kept);
+  }
+
+  /** Whether its first bytes are remembered. */
+  get isRemembered(): boolean {
+    return this.#place >= 0 || this.#beginning !== null;
   }
 
   /** What keeps it; made when it is asked for. */
@@ -246,13 +256,21 @@ export class Request {
 
   /** Its first bytes are of no interest any more. */
   forget(): void {
-    if (freeBeginnings.length < FREE_BEGINNINGS_MAX) freeBeginnings.push(this.beginning!);
-    this.beginning = null;
+    if (this.#place >= 0) {
+      freePlace(this.#place);
+      this.#place = -1;
+    } else if (this.#beginning !== null) {
+      if (freeBeginnings.length < FREE_BEGINNINGS_MAX) freeBeginnings.push(this.#beginning);
+      this.#beginning = null;
+    }
   }
 
-  /** Its first bytes, as far as they are remembered. */
+  /** Its first bytes, as far as they are remembered. Borrowed until it is given back. */
   get beginningBytes(): Uint8Array {
-    return this.beginning?.subarray(0, this.beginningLength) ?? NOTHING;
+    if (this.#place >= 0) {
+      return shortBytes.subarray(this.#place, this.#place + this.#beginningLength);
+    }
+    return this.#beginning?.subarray(0, this.#beginningLength) ?? NOTHING;
   }
 
   /** One of its parts was answered: the last one tells where the time has gone. */
@@ -316,7 +334,7 @@ export class Request {
   }
 }
 
-/** Memory for first bytes, for the few requests that have them: so it stays in the processor's cache. */
+/** Memory for first bytes, for the few requests of which many are kept. */
 const freeBeginnings: Uint8Array[] = [];
 
 let free: Request | null = null;
@@ -340,7 +358,7 @@ export function recycleRequest(request: Request): void {
   if (request.state === "free") throw new Error("a request was given back twice");
   request.state = "free";
   request.owner = NOBODY;
-  if (request.beginning !== null) request.forget();
+  request.forget();
   if (freeCount >= FREE_REQUESTS_MAX) return request.dropHeld();
   request.client = null;
   request.ways = null;

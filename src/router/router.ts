@@ -198,14 +198,12 @@ export class Router implements TurnWork {
     for (const session of [...this.sessions.values()]) session.drain();
     while (this.sessions.size > 0 && performance.now() < deadline) await delay(DRAIN_CHECK_MS);
     for (const session of [...this.sessions.values()]) session.close();
-    await this.#flushAccessLines();
+    await this.#flushReports();
   }
 
-  async #flushAccessLines(): Promise<void> {
-    const { accessLines } = this.shared;
-    if (accessLines === null) return;
+  async #flushReports(): Promise<void> {
     const late = new AbortController();
-    await Promise.race([accessLines.flush(), sleep(FLUSH_MS, late.signal)]);
+    await Promise.race([this.shared.flushReports(), sleep(FLUSH_MS, late.signal)]);
     late.abort();
   }
 

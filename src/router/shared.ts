@@ -88,7 +88,7 @@ export class RouterShared {
   readonly pause = new Pause(() => this.#oversee());
   readonly monitors: Monitors;
   /** Lines for the access log; null where there is none. */
-  readonly accessLines: AccessLines | null;
+  readonly #accessLines: AccessLines | null;
   readonly longScripts = new LongScripts(() => this.slots.pool.servers(), () => this.#oversee());
   /** The clients of CLIENT TRACKING. */
   readonly trackers = new Trackers(() => this.slots.all);
@@ -122,6 +122,7 @@ export class RouterShared {
       serverOf: (slotId) => this.slots.all[slotId]?.server?.address ?? "",
       keysOf: (request) => this.sampling.keysAtBeginning(request),
       paceChanged: () => this.sampling.changed(),
+      countAll: () => this.sampling.countAll(),
     });
     this.sampling.add(this.hotKeys);
     this.users = new Users(clientPasswords(options));
@@ -131,7 +132,7 @@ export class RouterShared {
     const lines = options.hasAccessLog && writeAccessLines !== undefined
       ? new AccessLines(writeAccessLines, this.totals)
       : null;
-    this.accessLines = lines;
+    this.#accessLines = lines;
     const sinks = {
       span: openSpans(options.version),
       line: lines &&
@@ -184,6 +185,12 @@ export class RouterShared {
     this.subscribing.limitMs = next.backendDialMs;
     this.slots.optionsChanged(this.options);
     this.users.setPasswords(clientPasswords(this.options));
+  }
+
+  /** What was done is told of now, in traces and the access log; resolves when all lines are written, or lost. */
+  async flushReports(): Promise<void> {
+    this.#reports.flush();
+    await this.#accessLines?.flush();
   }
 
   /** Reports once that two servers have different values of a parameter. */

@@ -224,6 +224,7 @@ export class PassThrough implements LinkUser {
     sampling.hasKeys(request, keys);
     const words = encodeRequest([this.#command!.name, this.#key]).subarray(PAIR_HEADER_BYTES);
     const bytes = concat([arrayHeader(this.#announced), words]);
+    request.forget();
     request.remember(bytes, 0, bytes.length);
     request.requestBytes = this.#leastBytes;
     if (monitors.isActive) monitors.sawBeginning(this.#client, this.#command!, bytes);

@@ -69,6 +69,8 @@ export interface HotKeysHost {
   keysOf(request: Request): readonly SampledKey[];
   /** `every` has changed. */
   paceChanged(): void;
+  /** Requests that were sampled and are not counted yet are counted now. */
+  countAll(): void;
 }
 
 /** See the header. */
@@ -102,6 +104,7 @@ export class HotKeys implements SampleObserver, KeyCounter {
   /** So many requests for each second are sampled from now on; with 0, what is known of keys is forgotten. */
   set perSecond(perSecond: number) {
     if (perSecond === this.#perSecond) return;
+    this.#host.countAll();
     this.#setPerSecond(perSecond);
     if (perSecond === 0) {
       this.#forgetHot();
@@ -193,6 +196,7 @@ export class HotKeys implements SampleObserver, KeyCounter {
 
   /** What it has, before it forgets what it is told to. */
   read(forgotten: ForgottenKeys): HotKeysReading {
+    this.#host.countAll();
     this.#fade();
     const ms = Math.max(COUNTED_MS_MIN, this.#countedMs + clock.nowMs - this.#fadedMs);
     const perSecond = (count: number) => count * 1000 / ms;

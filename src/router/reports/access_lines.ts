@@ -1,7 +1,7 @@
 /**
  * Lines of the access log on their way to who writes them: a worker's to the process that has the file.
  *
- *     request ─► gathered for 100 ms ─► lines, some at a time ─► written, one batch at a time ─► next batch
+ *     line ─► gathered for 100 ms ─► written, one batch at a time ─► next batch
  *
  * Nobody waits for them. What cannot be taken in time is lost, and counted.
  *
@@ -19,9 +19,6 @@ const GATHERED_TEXT_MAX = 128 * 1024;
 /** Text that waits at most, in characters. */
 const WAITING_TEXT_MAX = 1024 * 1024;
 
-/** Lines that are made at a time: one alone, between requests, takes several times as long. */
-const LINES_AT_ONCE = 32;
-
 const log = logger("access_log");
 
 /** Writes lines, each with its end; resolves with whether that was possible. */
@@ -33,8 +30,6 @@ export class AccessLines {
   readonly #totals: { lostAccessLines: number };
   #text = "";
   #count = 0;
-  /** Those that are not made yet. */
-  #unmade: (() => string)[] = [];
   /** Lines that found no room since the last batch was taken. */
   #lost = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -46,25 +41,19 @@ export class AccessLines {
     this.#totals = totals;
   }
 
-  /** Takes what makes a line, without its end: it is called later. */
+  /** Takes what makes a line, without its end: it is called if there is room. */
   add(makeLine: () => string): void {
     if (this.#text.length > WAITING_TEXT_MAX) {
       this.#totals.lostAccessLines++;
       this.#lost++;
       return;
     }
-    this.#unmade.push(makeLine);
+    this.#text += `${makeLine()}\n`;
     this.#count++;
-    if (this.#unmade.length >= LINES_AT_ONCE) this.#makeLines();
     if (this.#writing === undefined) {
       if (this.#text.length > GATHERED_TEXT_MAX) return void this.flush();
       this.#timer ??= setTimeout(() => void this.flush(), GATHER_MS);
     }
-  }
-
-  #makeLines(): void {
-    for (const makeLine of this.#unmade) this.#text += `${makeLine()}\n`;
-    this.#unmade = [];
   }
 
   /** Resolves when all lines are written, or lost. */
@@ -76,7 +65,6 @@ export class AccessLines {
 
   async #writeAll(): Promise<void> {
     while (this.#count > 0) {
-      this.#makeLines();
       const [text, count, lost] = [this.#text, this.#count, this.#lost];
       this.#text = "";
       this.#count = this.#lost = 0;

@@ -7,8 +7,8 @@
 import { AccessedKeys, findAccessedKeys } from "../../acl/accessed_keys.ts";
 import type { Command } from "../../command/command.ts";
 import type { BeginningOfArguments } from "../monitor/monitor_filter.ts";
-import type { Request } from "../request.ts";
 import type { DoneRequest } from "../slow_log/done_request.ts";
+import type { NotedRequest } from "../slow_log/noted_request.ts";
 import { BeginningArguments } from "../slow_log/shown_arguments.ts";
 
 /** See the header; plain values. */
@@ -41,10 +41,8 @@ export function keyCountOf(command: Command, args: BeginningOfArguments): number
   return KEYS.count;
 }
 
-/** How many keys a request names that is done. */
-export function keysOfDone({ sample, command, beginningBytes }: Request): number {
-  if (sample !== null && sample.keys.length > 0) {
-    return Math.round(sample.keys.length * sample.keyWeight);
-  }
+/** How many keys a request names that was noted. */
+export function keysOfNoted({ sampledKeys, command, beginningBytes }: NotedRequest): number {
+  if (sampledKeys > 0) return sampledKeys;
   return keyCountOf(command!, new BeginningArguments(beginningBytes));
 }

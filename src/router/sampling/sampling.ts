@@ -2,8 +2,9 @@
  * Takes some requests out of all, for those who look at a part of them only: one countdown for all observers.
  *
  *     enqueued ─► left = 0? ─ no ─► (nothing)
- *                    └─ yes ─► its keys are counted ─► … ─► written to its client ─► observers
- *                                                      └─► small, and of interest to nobody else ─► (nothing)
+ *                    └─ yes ─┬─► its key is copied ─► 256 of them, or 100 ms ─► counted
+ *                            └─► … ─► written to its client ─► observers
+ *                                └─► small, and of interest to nobody else ─► (nothing)
  *
  * Each request is taken with the same probability, whatever was taken before it, so that a load with a period
  * of its own does not deceive. An observer that wants fewer than are taken sees some of them. While nobody
@@ -12,6 +13,7 @@
  * @module
  */
 
+import { clock } from "../../base/clock.ts";
 import type { Command } from "../../command/command.ts";
 import { KeyIndexes } from "../../command/key.ts";
 import type { Placement } from "../../hash/placement.ts";
@@ -21,12 +23,23 @@ import { keyIndexesByRules } from "../dispatch/script_keys.ts";
 import type { Request } from "../request.ts";
 import { BeginningArguments } from "../slow_log/shown_arguments.ts";
 import type { RequestEnd, WatchedClient } from "../slow_log/watched_client.ts";
-import { copyKey, type NamedKey, type RequestSample, type SampledKey } from "./sample.ts";
+import { KeyBatch } from "./key_batch.ts";
+import {
+  copyKey,
+  KEY_BYTES_MAX,
+  type NamedKey,
+  type RequestSample,
+  type SampledKey,
+} from "./sample.ts";
 
 /** Where a countdown begins that does not matter; V8 keeps it as a small integer. */
 const FAR = 2 ** 30 - 1;
 /** Keys of one request that are looked at. */
 const KEYS_MAX = 16;
+/** Samples that are drawn at a time. */
+const DRAWN = 64;
+/** How long keys wait to be counted, in milliseconds; longer while nothing is sampled. */
+const UNCOUNTED_MS_MAX = 100;
 /** Who counts keys sees sampled requests from this size on, or with such a reply, in bytes. */
 export const COUNTED_BYTES_MIN = 32 * 1024;
 /** Requests and replies from this size on are noticed, in bytes. */
@@ -82,8 +95,18 @@ export class Sampling {
   /** What a random number's logarithm is multiplied by to be a gap. */
   #gapFactor = 0;
   readonly #observers: SampleObserver[] = [];
-  /** For how many requests the one that is taken stands, by observer. */
+  /** Which of them counts keys; -1: none. */
+  #counterAt = -1;
+  /** For how many requests the one that is drawn stands, by observer. */
   #weights: number[] = [];
+  /** What the next samples are, null for those that nobody sees, and the gap behind each. */
+  readonly #drawn: (RequestSample | null)[] = Array(DRAWN).fill(null);
+  readonly #gaps = new Int32Array(DRAWN);
+  /** How many of them are taken. */
+  #taken = 0;
+  /** Keys that wait to be counted. */
+  readonly #keys = new KeyBatch();
+  #isCounting = false;
   /** What is known of a request that is only counted: one object for all, until somebody's `every` changes. */
   #counted: RequestSample | null = null;
   readonly #placement: () => Placement;
@@ -98,6 +121,7 @@ export class Sampling {
   /** Adds an observer, for good: one that wants nothing more says so by its `every`. */
   add(observer: SampleObserver): void {
     this.#observers.push(observer);
+    this.#counterAt = this.#observers.findIndex(({ counter }) => counter !== undefined);
     this.#weights = this.#observers.map(() => 0);
     this.changed();
   }
@@ -109,34 +133,48 @@ export class Sampling {
     this.#gapFactor = 1 / Math.log1p(-1 / this.#every);
     const weights = this.#observers.map(({ every, counter }) => counter === undefined ? 0 : every);
     this.#counted = { ...NO_KEYS, weights, isNoticed: false, isOnlyCounted: true };
-    this.#countDown();
+    this.#drawAll();
+    this.left = this.#gap();
+  }
+
+  /** Draws what the next samples are. */
+  #drawAll(): void {
+    for (let i = 0; i < DRAWN; i++) {
+      this.#drawn[i] = this.#draw();
+      this.#gaps[i] = this.#gap();
+    }
+    this.#taken = 0;
   }
 
   /** The gap to the next of requests that are each taken with one probability. */
-  #countDown(): void {
+  #gap(): number {
     const every = this.#every;
-    if (every === 0) this.left = FAR;
-    else if (every <= 1) this.left = 1;
-    else {
-      const gap = Math.log(1 - this.#random()) * this.#gapFactor;
-      this.left = Math.min(FAR, 1 + Math.floor(gap));
-    }
+    if (every === 0) return FAR;
+    if (every <= 1) return 1;
+    return Math.min(FAR, 1 + Math.floor(Math.log(1 - this.#random()) * this.#gapFactor));
+  }
+
+  /** What is drawn for the request with which the countdown has ended; the countdown begins again. */
+  #next(): RequestSample | null {
+    if (this.#taken === DRAWN) this.#drawAll();
+    this.left = this.#gaps[this.#taken]!;
+    return this.#drawn[this.#taken++]!;
   }
 
   /** The countdown has ended with this request, which is being dispatched. Copies what it needs. */
   take(request: Request, client: WatchedClient): void {
-    const sample = this.#draw();
-    this.#countDown();
+    const sample = this.#next();
     if (sample === null) return;
     const { parser, database } = client;
-    if (request.beginning === null) {
+    if (!request.isRemembered) {
       request.remember(parser.bytes, parser.requestStart, parser.requestEnd);
     }
     request.sample = sample;
     // What passes through is told by `hasKeys`: the parser may have another request by now.
     if (parser.count < parser.announced) return;
     const { command } = request;
-    this.#count(sample, command!, parser, database);
+    if (command!.singleKey === 0) this.#count(sample, command!, parser, database);
+    else this.#countLater(sample, command!, parser, database);
     if (sample.isOnlyCounted) return;
     const { keys, keyWeight } = this.#fewKeysOf(command!, parser, database);
     sample.keys = keys;
@@ -164,6 +202,39 @@ export class Sampling {
     return every > 0 && (every <= this.#every || this.#random() * every < this.#every) ? every : 0;
   }
 
+  /** The only key of a request is counted with those of others. */
+  #countLater(sample: RequestSample, command: Command, args: Arguments, database: number): void {
+    const weight = this.#counterAt < 0 ? 0 : sample.weights[this.#counterAt]!;
+    if (weight === 0) return;
+    const start = args.start(command.singleKey);
+    const end = args.end(command.singleKey);
+    if (end - start > KEY_BYTES_MAX) return this.#count(sample, command, args, database);
+    const keys = this.#keys;
+    const isOld = clock.nowMs - keys.sinceMs > UNCOUNTED_MS_MAX;
+    if (keys.count > 0 && (isOld || !keys.hasRoomFor(end - start))) this.countAll();
+    if (keys.count === 0) keys.sinceMs = clock.nowMs;
+    keys.add(args.bytes, start, end, database, !command.isReadOnly, weight);
+  }
+
+  /** The keys that wait to be counted are counted now. */
+  countAll(): void {
+    const keys = this.#keys;
+    const counter = this.#observers[this.#counterAt]?.counter;
+    if (this.#isCounting || counter === undefined) return;
+    this.#isCounting = true; // while it counts, it may change how many it wants
+    for (let i = 0; i < keys.count; i++) {
+      const weight = keys.weight(i);
+      const [start, end] = [keys.start(i), keys.end(i)];
+      counter.requested(weight);
+      counter.named(
+        this.#named(keys.isWrite(i), keys.bytes, start, end, keys.database(i)),
+        weight,
+      );
+    }
+    keys.clear();
+    this.#isCounting = false;
+  }
+
   /** Tells those who count keys those of a request. */
   #count({ weights }: RequestSample, command: Command, args: Arguments, database: number): void {
     const count = this.#keyIndexes(command, args);
@@ -177,7 +248,7 @@ export class Sampling {
       for (let i = 0; i < few; i++) {
         const at = KEYS.values[(from + i) % count]!;
         counter.named(
-          this.#named(command, args.bytes, args.start(at), args.end(at), database),
+          this.#named(!command.isReadOnly, args.bytes, args.start(at), args.end(at), database),
           weight * count / few,
         );
       }
@@ -191,7 +262,7 @@ export class Sampling {
 
   /** The key `bytes[start, end)` of a request, until the next one is asked for. */
   #named(
-    command: Command,
+    isWrite: boolean,
     bytes: Uint8Array,
     start: number,
     end: number,
@@ -203,7 +274,7 @@ export class Sampling {
     NAMED.keyBytes = end - start;
     NAMED.database = database;
     NAMED.slotId = this.#placement().slotIdOf(bytes, start, end);
-    NAMED.isWrite = !command.isReadOnly;
+    NAMED.isWrite = isWrite;
     return NAMED;
   }
 
@@ -238,12 +309,9 @@ export class Sampling {
 
   /** The countdown has ended with a command that was answered at once. */
   takeAtOnce(command: Command, client: WatchedClient, reply: Uint8Array): void {
-    const every = this.#every;
-    this.#countDown();
-    if (every === 0) return;
-    for (const observer of this.#observers) {
-      const weight = this.#weightFor(observer);
-      if (weight > 0) observer.sampledAtOnce?.(command, client, reply, weight);
+    const weights = this.#next()?.weights ?? NO_WEIGHTS;
+    for (let i = 0; i < weights.length; i++) {
+      if (weights[i]! > 0) this.#observers[i]!.sampledAtOnce?.(command, client, reply, weights[i]!);
     }
   }
 
@@ -283,7 +351,7 @@ export class Sampling {
     end: number,
     database: number,
   ): SampledKey {
-    return copyKey(this.#named(command, bytes, start, end, database));
+    return copyKey(this.#named(!command.isReadOnly, bytes, start, end, database));
   }
 
   /** A sampled request has other keys than its arguments say: it was queued before, or has passed through. */

@@ -4,11 +4,10 @@
  * @module
  */
 
-import { clock } from "../../base/clock.ts";
 import type { Command } from "../../command/command.ts";
 import { copyWords } from "../../resp/arguments.ts";
 import { encodeRequest } from "../../resp/encoder.ts";
-import type { Request } from "../request.ts";
+import type { NotedRequest } from "./noted_request.ts";
 import { shownArguments } from "./shown_arguments.ts";
 import { type HeldUp, type StageTimes, stageTimes } from "./stages.ts";
 import type { RequestEnd, WatchedClient } from "./watched_client.ts";
@@ -46,30 +45,21 @@ export function showRequest(done: DoneRequest, bytes: Uint8Array): ShownRequest 
   return { ...done, args: shownArguments(done.command, bytes) };
 }
 
-/** Describes a request whose reply was written just now. Copies what it needs. */
-export function describeDone(
-  request: Request,
-  { remote, info, user }: WatchedClient,
-  loop: HeldUp,
-  end: RequestEnd,
-): DoneRequest {
-  const command = request.command!.name;
-  const carrier = request.backend ?? request.lastBackend;
-  const writtenMs = clock.nowMs;
-  const networkMs = carrier?.server.fastestReply.ms ?? 0;
+/** Describes a request that was noted when its reply was written. */
+export function describeNoted(note: NotedRequest, loop: HeldUp): DoneRequest {
   return {
-    usecs: Math.round((writtenMs - request.readMs) * 1000),
-    stages: stageTimes(request, writtenMs, networkMs, loop),
-    command,
-    database: request.database,
-    client: remote,
-    clientName: info.name,
-    user: user.name,
-    server: carrier?.server.address ?? "",
-    slot: request.slotId,
-    requestBytes: request.requestBytes,
-    replyBytes: request.replyBytes,
-    end,
+    usecs: Math.round((note.writtenMs - note.readMs) * 1000),
+    stages: stageTimes(note, note.writtenMs, note.networkMs, loop),
+    command: note.command!.name,
+    database: note.database,
+    client: note.client,
+    clientName: note.clientName,
+    user: note.user,
+    server: note.server,
+    slot: note.slotId,
+    requestBytes: note.requestBytes,
+    replyBytes: note.replyBytes,
+    end: note.end,
   };
 }
 

@@ -1,19 +1,21 @@
 /**
  * The slow log: requests that took long, with what each of their stages took; of this router.
  *
- *     answered request ─► slow_watch.ts: written, and slow? ─► entry ─► the newest entries
- *                                                                └───► LATENCY's events
+ *     answered request ─► slow_watch.ts: written, and slow? ─► noted ─► entry ─► the newest entries
+ *                                                                        └───► LATENCY's events
  *
  * @module
  */
 
 import type { Command } from "../../command/command.ts";
-import type { Request } from "../request.ts";
 import type { BeginningOfArguments } from "../monitor/monitor_filter.ts";
-import type { DoneRequest, ShownRequest } from "./done_request.ts";
+import type { Request } from "../request.ts";
+import { describeNoted, type DoneRequest, type ShownRequest, showRequest } from "./done_request.ts";
 import { type LatencyEvent, LatencyEvents } from "./latency_events.ts";
 import { LoopWatch } from "./loop_watch.ts";
+import { type NotedRequest, NotedRequests } from "./noted_request.ts";
 import { longestStage } from "./stages.ts";
+import type { RequestEnd, WatchedClient } from "./watched_client.ts";
 
 /** Entries that are kept, as Redis; see {@linkcode SlowLogSettings}. */
 const ENTRIES_MAX = 128;
@@ -47,10 +49,12 @@ export interface SlowMonitors {
   sawSlow(slow: ShownRequest, command: Command, args: BeginningOfArguments): void;
 }
 
-/** Who reports slow requests that the log has. */
+/** Who reports slow requests that the log has, and others that were noted for it. */
 export interface SlowReports {
-  /** Borrows the request. */
-  sawSlow(slow: DoneRequest, request: Request): void;
+  /** Whether a slow request is to be reported; else it is already. */
+  wantsSlow(request: Request): boolean;
+  /** Borrows the note. */
+  report(done: DoneRequest, note: NotedRequest): void;
 }
 
 /** What may be set while the proxy runs; not kept over a restart. */
@@ -83,6 +87,8 @@ export interface SlowLogReading {
 export class SlowLog {
   /** A request is slow from so many milliseconds on. */
   slowerThanMs = Infinity;
+  /** From so many milliseconds on somebody is told of a request: the log, or a monitor. */
+  leastMs = Infinity;
   /** How many requests of a client in flight have their arguments kept. */
   rememberedMax = 0;
   /** Who reports slow requests that the log has, too; null where nobody does. */
@@ -91,6 +97,8 @@ export class SlowLog {
   monitors: SlowMonitors | null = null;
   /** Until then, in clock milliseconds, no entry may be made. */
   spentUntilMs = 0;
+  /** Requests that are told of soon, in the log or in reports. */
+  readonly noted: NotedRequests = new NotedRequests((note) => this.#tell(note));
   readonly events = new LatencyEvents();
   readonly loop = new LoopWatch((ms) => {
     if (ms >= this.slowerThanMs) this.events.add("loop", ms);
@@ -129,6 +137,7 @@ export class SlowLog {
   }
 
   #remember(): void {
+    this.leastMs = Math.min(this.slowerThanMs, this.monitors?.slowMs ?? Infinity);
     const kept = this.slowerThanMs === Infinity ? 0 : REMEMBERED_MAX;
     this.rememberedMax = this.monitors === null ? kept : Infinity;
   }
@@ -139,6 +148,7 @@ export class SlowLog {
 
   /** Changes settings. */
   set(settings: Partial<SlowLogSettings>): void {
+    this.noted.tellAll();
     this.#settings = { ...this.#settings, ...settings };
     const { slowerThanUs } = this.#settings;
     this.slowerThanMs = slowerThanUs < 0 ? Infinity : slowerThanUs / 1000;
@@ -186,11 +196,33 @@ export class SlowLog {
     return true;
   }
 
-  /** Adds a slow request. */
+  /** A slow request, for which an entry may be made, was written just now. Copies what it needs. */
+  saw(request: Request, client: WatchedClient, end: RequestEnd): void {
+    const note = this.noted.note(request, client, end);
+    note.slowId = this.#nextId();
+    note.slowAtMs = Date.now();
+    if (this.reports?.wantsSlow(request) === true) note.reportWeight = 0;
+  }
+
+  #tell(note: NotedRequest): void {
+    const done = describeNoted(note, this.loop);
+    const { slowId, slowAtMs, reportWeight } = note;
+    if (slowId >= 0) {
+      this.#keep({ id: slowId, atMs: slowAtMs, ...showRequest(done, note.beginningBytes) });
+    }
+    if (reportWeight >= 0) this.reports?.report(done, note);
+  }
+
+  /** Adds a slow request that was answered at once. */
   add(slow: ShownRequest): void {
-    const atMs = Date.now();
+    this.noted.tellAll(); // they were earlier
+    this.#keep({ id: this.#nextId(), atMs: Date.now(), ...slow });
+  }
+
+  #keep(slow: SlowRequest): void {
+    const { atMs } = slow;
     const { length } = this.#settings;
-    this.#entries.push({ id: this.#nextId(), atMs, ...slow });
+    this.#entries.push(slow);
     if (this.#entries.length > length + Math.min(length, EXCESS_MAX)) this.#drop();
     const stage = longestStage(slow.stages);
     // What holds the loop up reports itself.
@@ -199,6 +231,7 @@ export class SlowLog {
 
   /** What it has, before it does what it is told. */
   read({ settings, isReset, resetEvents }: SlowLogOrder): SlowLogReading {
+    this.noted.tellAll();
     this.#drop();
     const reading = { entries: this.#entries.toReversed(), events: this.events.read() };
     if (isReset) this.#entries = [];

@@ -15,7 +15,8 @@ import { clock } from "../../base/clock.ts";
 import type { Command } from "../../command/command.ts";
 import { recycleRequest, type Request } from "../request.ts";
 import type { Sampling } from "../sampling/sampling.ts";
-import { describeAtOnce, describeDone, type ShownRequest, showRequest } from "./done_request.ts";
+import { describeAtOnce, describeNoted, type ShownRequest, showRequest } from "./done_request.ts";
+import { NotedRequest } from "./noted_request.ts";
 import { BeginningArguments } from "./shown_arguments.ts";
 import type { SlowLog, SlowMonitors } from "./slow_log.ts";
 import type { RequestEnd, WatchedClient } from "./watched_client.ts";
@@ -103,25 +104,26 @@ export class SlowWatch {
   }
 
   #ended(request: Request, hasLeft: boolean): void {
-    this.#tell(request, hasLeft ? "left" : request.isFailed ? "failed" : "answered");
+    if (request.sample !== null || clock.nowMs - request.readMs >= this.#log.leastMs) {
+      this.#tell(request, hasLeft ? "left" : request.isFailed ? "failed" : "answered");
+    }
     recycleRequest(request);
   }
 
   #tell(request: Request, end: RequestEnd): void {
     if (request.sample !== null) this.#sampling.ended(request, this.#client, end);
     const tookMs = clock.nowMs - request.readMs;
-    const { monitors, loop } = this.#log;
-    const isDue = this.#log.isDue(tookMs, clock.nowMs);
-    const isMonitored = monitors !== null && tookMs >= monitors.slowMs;
-    if (isDue || isMonitored) {
-      const bytes = request.beginningBytes;
-      const shown = showRequest(describeDone(request, this.#client, loop, end), bytes);
-      if (isDue) {
-        this.#log.add(shown);
-        this.#log.reports?.sawSlow(shown, request);
-      }
-      if (isMonitored) this.#show(monitors, shown, request.command!, bytes);
-    }
+    const { monitors } = this.#log;
+    if (this.#log.isDue(tookMs, clock.nowMs)) this.#log.saw(request, this.#client, end);
+    if (monitors !== null && tookMs >= monitors.slowMs) this.#monitored(monitors, request, end);
+  }
+
+  #monitored(monitors: SlowMonitors, request: Request, end: RequestEnd): void {
+    const note = new NotedRequest();
+    note.take(request, this.#client, end);
+    const bytes = request.beginningBytes;
+    const shown = showRequest(describeNoted(note, this.#log.loop), bytes);
+    this.#show(monitors, shown, request.command!, bytes);
   }
 
   #show(monitors: SlowMonitors, shown: ShownRequest, command: Command, bytes: Uint8Array): void {

@@ -10,7 +10,7 @@
  * @module
  */
 
-import type { Detour, Request } from "../request.ts";
+import type { Detour, SentBatch } from "../request.ts";
 
 /** A stage: its name, what happens in it, and what to do when it takes long. */
 interface StageText {
@@ -91,6 +91,18 @@ export interface HeldUp {
   heldUpMs(fromMs: number, toMs: number): number;
 }
 
+/** The marks of a request: what happened when, in clock milliseconds. As the fields of a request. */
+export interface StageMarks {
+  readonly readMs: number;
+  readonly startedMs: number;
+  readonly sentIn: SentBatch | null;
+  readonly sentMs: number;
+  readonly firstMs: number;
+  readonly wholeMs: number;
+  readonly turnMs: number;
+  readonly detour: Detour | null;
+}
+
 const NO_DETOUR: Detour = { waited: "", openedMs: 0, heldBackMs: 0 };
 
 /** What each stage took, in whole microseconds; stages that took nothing are left out. */
@@ -103,7 +115,7 @@ export type StageTimes = Readonly<Partial<Record<Stage, number>>>;
  * @param networkMs What the way to its server and back takes at least.
  */
 export function stageTimes(
-  request: Request,
+  request: StageMarks,
   writtenMs: number,
   networkMs: number,
   loop: HeldUp,

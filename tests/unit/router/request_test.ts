@@ -151,3 +151,23 @@ Deno.test("a request of no interest is free again with its reply or its failure"
   failRequest(again, "lost");
   assertEquals(again.state, "free");
 });
+
+Deno.test("each request has its own first bytes, however many there are and however long they are", () => {
+  const bytes = Uint8Array.from({ length: 1_000 }, (_, i) => i % 251);
+  const lengths = [0, 1, 36, 128, 129, 320, 321, 900];
+  for (let round = 0; round < 2; round++) {
+    const requests = Array.from({ length: 10_000 }, (_, i) => {
+      const request = acquireRequest(NO_INTEREST);
+      assertEquals([request.isRemembered, request.beginningBytes.length], [false, 0]);
+      const start = i % 90;
+      request.remember(bytes, start, start + lengths[i % lengths.length]!);
+      return request;
+    });
+    for (const [i, request] of requests.entries()) {
+      const start = i % 90;
+      const kept = Math.min(320, lengths[i % lengths.length]!);
+      assertEquals(request.beginningBytes, bytes.subarray(start, start + kept));
+      recycleRequest(request);
+    }
+  }
+});

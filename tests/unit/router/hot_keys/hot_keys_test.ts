@@ -45,6 +45,7 @@ class Load {
       serverOf: () => "s:1",
       keysOf: () => [],
       paceChanged: () => this.#countDown(),
+      countAll: () => {},
     });
   }
 

@@ -1,12 +1,14 @@
 /** Which requests are sampled, for whom, and with which keys. */
 
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
+import { clock } from "../../../../src/base/clock.ts";
 import { findByName } from "../../../../src/command/command_table.ts";
 import { Placement } from "../../../../src/hash/placement.ts";
-import { latin1 } from "../../../../src/resp/latin1.ts";
+import { latin1, latin1Bytes } from "../../../../src/resp/latin1.ts";
 import { encodeRequest } from "../../../../src/resp/encoder.ts";
 import { RequestParser } from "../../../../src/resp/request_parser.ts";
 import { acquireRequest, NO_INTEREST, recycleRequest } from "../../../../src/router/request.ts";
+import type { NamedKey } from "../../../../src/router/sampling/sample.ts";
 import {
   COUNTED_BYTES_MIN,
   type SampleObserver,
@@ -126,8 +128,55 @@ Deno.test("a request that is only counted is nobody's business when it is answer
     sampled: ({ replyBytes }) => seen.push(replyBytes),
   });
   for (const replyBytes of [5, COUNTED_BYTES_MIN]) exchange(sampling, ["GET", "k"], replyBytes);
+  sampling.countAll();
   assertEquals([counted, seen], [["k", "k"], [COUNTED_BYTES_MIN]]);
   sampling.add(new Counter(1));
   exchange(sampling, ["GET", "k"], 5);
   assertEquals(seen, [COUNTED_BYTES_MIN, 5]);
+});
+
+Deno.test("keys are counted with the weights of when they were seen, all of them, whatever their size", () => {
+  const sampling = newSampling();
+  const counted: [key: string, times: number, slotId: number, isWrite: boolean][] = [];
+  let weight = 0;
+  const observer = {
+    every: 1,
+    counter: {
+      requested: (requests: number) => void (weight += requests),
+      named: ({ bytes, start, end, slotId, isWrite }: NamedKey, times: number) =>
+        void counted.push([latin1(bytes, start, end), times, slotId, isWrite]),
+    },
+    sampled: () => {},
+  };
+  sampling.add(observer);
+  const keys = Array.from({ length: 1_000 }, (_, i) => `${i}`.padStart(1 + i, "x"));
+  for (const [i, key] of keys.entries()) send(sampling, i % 2 === 0 ? "GET" : "INCR", key);
+  observer.every = 3;
+  sampling.changed();
+  sampling.countAll();
+  const slotOf = (key: string) => new Placement().slotIdOf(latin1Bytes(key), 0, key.length);
+  counted.sort(([one], [two]) => one.length - two.length);
+  assertEquals(counted, keys.map((key, i) => [key, 1, slotOf(key), i % 2 === 1]));
+  assertEquals(weight, 1_000);
+});
+
+Deno.test("a key waits 100 ms to be counted, if more requests are sampled", () => {
+  const sampling = newSampling();
+  const counted: string[] = [];
+  sampling.add({
+    every: 1,
+    counter: {
+      requested: () => {},
+      named: ({ bytes, start, end }) => void counted.push(latin1(bytes, start, end)),
+    },
+    sampled: () => {},
+  });
+  clock.nowMs = 1_000;
+  send(sampling, "GET", "a");
+  clock.nowMs = 1_099;
+  send(sampling, "GET", "b");
+  assertEquals(counted, []);
+  clock.nowMs = 1_101;
+  send(sampling, "GET", "c");
+  assertEquals(counted, ["a", "b"]);
 });

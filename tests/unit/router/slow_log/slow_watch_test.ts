@@ -89,3 +89,21 @@ Deno.test("a request that was noticed for its size is seen, however fast all are
   watch.wrote(4);
   assertEquals(noticed, [encodeRequest(["GET", "kkk"]).length]);
 });
+
+Deno.test("each entry shows its own request and is there when it is asked for, however many there are", () => {
+  const { watch, log, begin, slow } = newClient(0);
+  const keys = Array.from({ length: 50 }, (_, i) => `k${i}`.repeat(1 + i));
+  clock.nowMs = 1_000_000;
+  for (const [i, key] of keys.entries()) {
+    watch.answered(begin(1_000, key), i + 1);
+    watch.wrote(i + 1);
+    if (i % 7 === 0) assertEquals(slow().length, i + 1);
+  }
+  assertEquals(slow(), keys.map((key) => shown(key)));
+  assertEquals(log.read({}).entries.map(({ id }) => id), keys.map((_, i) => 50 - i));
+});
+
+/** A long argument is cut, as in Redis. */
+function shown(key: string): string {
+  return key.length <= 128 ? key : `${key.slice(0, 128)}... (${key.length - 128} more bytes)`;
+}

@@ -1,0 +1,131 @@
+/**
+ * Requests that are done and of which something is to be told, as they were when their replies were written.
+ *
+ *     written ─► noted ─► 32 of them, or somebody asks ─► described ─┬─► slow log
+ *                                                                    └─► span, line of the access log
+ *
+ * To describe one alone, between requests, takes several times as long as in a row: nothing of what does it is
+ * in the processor's cache.
+ *
+ * @module
+ */
+
+import { clock } from "../../base/clock.ts";
+import type { Command } from "../../command/command.ts";
+import { copyBytes } from "../../io/chunk_pool.ts";
+import type { Carrier } from "../backends/carrier.ts";
+import { BEGINNING_BYTES, type Detour, type Request, type SentBatch } from "../request.ts";
+import type { StageMarks } from "./stages.ts";
+import type { RequestEnd, WatchedClient } from "./watched_client.ts";
+
+/** Requests that are described at a time. */
+const NOTED_MAX = 32;
+
+/** See the header. */
+export class NotedRequest implements StageMarks {
+  command: Command | null = null;
+  readMs = 0;
+  startedMs = 0;
+  sentIn: SentBatch | null = null;
+  sentMs = 0;
+  firstMs = 0;
+  wholeMs = 0;
+  turnMs = 0;
+  /** When its reply was written. */
+  writtenMs = 0;
+  /** How long the fastest reply of its server took lately. */
+  networkMs = 0;
+  detour: Detour | null = null;
+  server = "";
+  slotId = -1;
+  database = 0;
+  requestBytes = 0;
+  replyBytes = 0;
+  /** First byte of its reply. */
+  replyType = 0;
+  isFailed = false;
+  /** How many keys it names, where they were looked at when it was sampled; else 0. */
+  sampledKeys = 0;
+  /** Of the client: address, name, user. */
+  client = "";
+  clientName = "";
+  user = "";
+  end: RequestEnd = "answered";
+  /** Its number in the slow log, and when it was written, in Unix milliseconds; -1: it is not there. */
+  slowId = -1;
+  slowAtMs = 0;
+  /** For how many requests it stands in reports; 0: it is reported because it was slow; -1: it is not. */
+  reportWeight = -1;
+  /** What it was sent in will be used again: this is a copy. */
+  readonly #sentIn = { sinceMs: 0, wroteMs: 0 };
+  readonly #beginning = new Uint8Array(BEGINNING_BYTES);
+  #beginningBytes = 0;
+
+  /** Takes what is known of a request whose reply was written just now. Copies what may change. */
+  take(request: Request, { remote, info, user }: WatchedClient, end: RequestEnd): void {
+    const { sample, sentIn } = request;
+    const carrier: Carrier | null = request.backend ?? request.lastBackend;
+    this.command = request.command;
+    this.readMs = request.readMs;
+    this.startedMs = request.startedMs;
+    this.sentIn = sentIn === null ? null : this.#sentIn;
+    this.#sentIn.sinceMs = sentIn?.sinceMs ?? 0;
+    this.#sentIn.wroteMs = sentIn?.wroteMs ?? 0;
+    this.sentMs = request.sentMs;
+    this.firstMs = request.firstMs;
+    this.wholeMs = request.wholeMs;
+    this.turnMs = request.turnMs;
+    this.writtenMs = clock.nowMs;
+    this.networkMs = carrier?.server.fastestReply.ms ?? 0;
+    this.detour = request.detour;
+    this.server = carrier?.server.address ?? "";
+    this.slotId = request.slotId;
+    this.database = request.database;
+    this.requestBytes = request.requestBytes;
+    this.replyBytes = request.replyBytes;
+    this.replyType = request.replyType;
+    this.isFailed = request.isFailed;
+    this.sampledKeys = sample === null ? 0 : Math.round(sample.keys.length * sample.keyWeight);
+    this.client = remote;
+    this.clientName = info.name;
+    this.user = user.name;
+    this.end = end;
+    this.slowId = this.reportWeight = -1;
+    const beginning = request.beginningBytes;
+    this.#beginningBytes = beginning.length;
+    copyBytes(this.#beginning, 0, beginning, 0, beginning.length);
+  }
+
+  /** Its first bytes, as far as they are remembered. Borrowed until it takes another one. */
+  get beginningBytes(): Uint8Array {
+    return this.#beginning.subarray(0, this.#beginningBytes);
+  }
+}
+
+/** See the header. */
+export class NotedRequests {
+  /** One for each that may be noted, used again and again. */
+  readonly #notes: NotedRequest[] = [];
+  #count = 0;
+  readonly #tell: (note: NotedRequest) => void;
+
+  /** @param tell Describes one, for whom it concerns. Borrows it. */
+  constructor(tell: (note: NotedRequest) => void) {
+    this.#tell = tell;
+  }
+
+  /** Notes a request; who does so says what for. */
+  note(request: Request, client: WatchedClient, end: RequestEnd): NotedRequest {
+    if (this.#count === NOTED_MAX) this.tellAll();
+    const note = this.#notes[this.#count++] ??= new NotedRequest();
+    note.take(request, client, end);
+    return note;
+  }
+
+  /** All that are noted are described now. */
+  tellAll(): void {
+    const count = this.#count;
+    this.#count = 0;
+    for (let i = 0; i < count; i++) this.#tell(this.#notes[i]!);
+  }
+}
