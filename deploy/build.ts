@@ -14,6 +14,11 @@ import { packSelfExtracting } from "./self_extracting.ts";
 
 /** A download that takes longer than this will not come. */
 const COMPILE_LIMIT_MS = 180_000;
+/** Longest time that the download host may take to say that it is there, in milliseconds. */
+const ANSWER_MS = 10_000;
+/** What `deno compile` puts before the program. */
+const RUNTIME = `release/v${Deno.version.deno}/denort-${Deno.build.target}.zip`;
+const RUNTIME_URL = `https://dl.deno.land/${RUNTIME}`;
 
 const root = new URL("..", import.meta.url).pathname;
 const output = `${root}dist/codis-proxy`;
@@ -31,8 +36,41 @@ const flags = denoJson.tasks.start.command.split(" ").filter((word) =>
   /^--(no-prompt$|v8-flags=|allow-)/.test(word)
 );
 
+/** Why `deno compile` cannot have its runtime archive: it would wait for minutes where nobody answers. */
+async function missingRuntime(): Promise<string | undefined> {
+  if (Deno.env.has("DENORT_BIN")) return undefined;
+  const { denoDir } = await denoInfo();
+  try {
+    await Deno.stat(`${denoDir}/dl/${RUNTIME}`);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  const remedy = "to use it, unpack that file from elsewhere and set DENORT_BIN=FILE";
+  try {
+    const signal = AbortSignal.timeout(ANSWER_MS);
+    const { ok, status } = await fetch(RUNTIME_URL, { method: "HEAD", signal });
+    return ok ? undefined : `${RUNTIME_URL} answers ${status}; ${remedy}`;
+  } catch (error) {
+    const isLate = (error as Error).name === "TimeoutError";
+    const why = isLate ? `does not answer within ${ANSWER_MS / 1000} s` : "cannot be reached";
+    return `${RUNTIME_URL} ${why}; ${remedy}`;
+  }
+}
+
+/** Where Deno keeps things. */
+async function denoInfo(): Promise<{ denoDir: string; npmCache: string }> {
+  const { stdout } = await new Deno.Command(Deno.execPath(), { args: ["info", "--json"] }).output();
+  return JSON.parse(new TextDecoder().decode(stdout));
+}
+
 /** Returns whether `deno compile` made the file. */
 async function compile(): Promise<boolean> {
+  const missing = await missingRuntime();
+  if (missing !== undefined) {
+    console.log(`deno compile cannot do it here: ${missing}`);
+    return false;
+  }
   const child = new Deno.Command(Deno.execPath(), {
     args: [
       "compile",
@@ -67,8 +105,7 @@ function reasonIn(stderr: string): string {
 
 /** Writes what is in the file, beside it. */
 async function writeBill(): Promise<void> {
-  const { stdout } = await new Deno.Command(Deno.execPath(), { args: ["info", "--json"] }).output();
-  const { npmCache } = JSON.parse(new TextDecoder().decode(stdout)) as { npmCache: string };
+  const { npmCache } = await denoInfo();
   const lock = JSON.parse(await Deno.readTextFile(`${root}deno.lock`)) as LockFile;
   const registries = [...Deno.readDirSync(npmCache)].map(({ name }) => `${npmCache}/${name}`);
   const bom = billOfMaterials(

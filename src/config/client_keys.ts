@@ -171,7 +171,8 @@ export const CLIENT_KEYS = [
       "How the proxy reads from clients and servers. byob: through BYOB stream readers; from who sends one small " +
       "piece at a time, directly from the connection. direct: always directly, and on Linux, without TLS and (for " +
       "clients) if it is set when the process starts, through an interface of Deno's node:net that costs less, and " +
-      "that Deno does not document: where it is missing, directly from the connection.",
+      "that Deno does not document: where it is missing, directly from the connection. A " +
+      "change counts for connections that are made from then on; open ones keep the way they have.",
   },
   {
     key: "read_from",
