@@ -79,6 +79,11 @@ export class SlotMover implements AsyncDisposable {
       signal: AbortSignal.timeout(ASK_LIMIT_MS),
     });
     const text = await response.text();
+    // It may take a moment longer to lead than the proxy takes to serve.
+    if (response.status === 503 && this.#slotsAsked === 0 && !this.#isStopped) {
+      await delay(LOOK_MS);
+      return await this.#ask(path, body);
+    }
     if (!response.ok) throw new Error(`${path}: ${response.status} ${text}`);
     return text === "" ? undefined : JSON.parse(text);
   }
