@@ -28,10 +28,10 @@ export interface AcceptedConnection extends Connection {
 }
 
 /**
- * Connections that may wait to be accepted; the system may set a lower limit. Clients beyond it try again
- * after one second, then after two more: those of a whole fleet come back at once.
+ * Connections that may wait to be accepted; the system's limit is mostly lower (`net.core.somaxconn`). Clients beyond
+ * it try again after one second, then after two more: those of a whole fleet come back at once.
  */
-const BACKLOG = 4096;
+const BACKLOG = 65_535;
 
 /** Which IP versions to listen with; the value of config key `proto`. */
 export type ListenProto = "tcp" | "tcp4" | "tcp6";
