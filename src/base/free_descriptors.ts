@@ -6,22 +6,62 @@
  */
 
 import { closeSync, openSync } from "node:fs";
+import { delay } from "@std/async/delay";
 
 /** Most descriptors that are counted. */
 const COUNTED_MAX = 100_000;
+/** How many more are known after a step of a count that lets others go on: faster than clients connect. */
+const STEP = 500;
+/** How many are left to others between two steps. */
+const LEFT = 250;
 
 /** Counts the descriptors that can be opened now, by opening them; stops at `most`. */
 export function countFreeDescriptors(most: number): number {
   const opened: number[] = [];
   try {
+    return openMore(opened, most) ? most : opened.length; // above what is counted nothing is doubted
+  } finally {
+    closeLast(opened, 0);
+  }
+}
+
+/**
+ * As {@linkcode countFreeDescriptors}, in steps between which the process goes on.
+ *
+ * @param found Called after each step that was not the last, with how many can be opened at least; awaited.
+ */
+export async function countFreeInSteps(
+  most: number,
+  found: (free: number) => Promise<void>,
+): Promise<number> {
+  const opened: number[] = [];
+  try {
+    for (let known = 0;; known = opened.length) {
+      const next = Math.min(most, COUNTED_MAX, known + STEP + LEFT);
+      if (!openMore(opened, next)) return opened.length;
+      if (next === Math.min(most, COUNTED_MAX)) return most;
+      closeLast(opened, next - LEFT);
+      await found(opened.length);
+      await delay(0);
+    }
+  } finally {
+    closeLast(opened, 0);
+  }
+}
+
+/** Opens until there are `most`; false when no more can be opened. */
+function openMore(opened: number[], most: number): boolean {
+  try {
     // Most of the time goes into the first pass 256, 512, … 16 384: the system then moves its table.
     while (opened.length < Math.min(most, COUNTED_MAX)) opened.push(openSync("/dev/null", "r"));
-    return most; // above what is counted nothing is doubted
+    return true;
   } catch (error) {
-    return isOutOfDescriptors(error) ? opened.length : most;
-  } finally {
-    for (const file of opened) closeSync(file);
+    return !isOutOfDescriptors(error);
   }
+}
+
+function closeLast(opened: number[], kept: number): void {
+  for (const file of opened.splice(kept)) closeSync(file);
 }
 
 /** What takes one descriptor. */

@@ -1,13 +1,13 @@
 /**
- * The service that a proxy attaches to its HTTP address: loaded when clients are served, so that none of them
- * waits for it, or when somebody asks for it before.
+ * The service that a proxy attaches to its HTTP address: opened when clients are served, so that none of them waits
+ * for it, or when somebody asks for it before.
  *
  * @module
  */
 
 import { logger } from "../base/log.ts";
 import type { Metric } from "../base/prometheus.ts";
-import type { AttachedPlace, AttachedService } from "./proxy_start.ts";
+import type { AttachableService, AttachedPlace, AttachedService } from "./proxy_start.ts";
 
 /** How soon it is opened when clients are served: not before those who waited have had a reply; milliseconds. */
 const SERVED_MS = 100;
@@ -18,7 +18,7 @@ const log = logger("proxy");
 
 /** See the header. */
 export class Attachment {
-  readonly #open: () => Promise<AttachedService>;
+  readonly #attach: () => Promise<AttachedService>;
   #opening: Promise<AttachedService> | undefined;
   /** There when it is open. */
   #service: AttachedService | undefined;
@@ -26,24 +26,22 @@ export class Attachment {
   #isStopped = false;
 
   /** Opens nothing yet. */
-  constructor(
-    attach: (place: AttachedPlace) => Promise<AttachedService>,
-    place: AttachedPlace,
-  ) {
-    this.#open = () => attach(place);
-    this.#timer = setTimeout(() => this.#openOnce(), UNSERVED_MS);
+  constructor(attach: AttachableService, place: AttachedPlace) {
+    this.#attach = () => attach.open(place);
+    this.#timer = setTimeout(() => this.open(), UNSERVED_MS);
   }
 
   /** Clients are served. */
   serving(): void {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#openOnce(), SERVED_MS);
+    this.#timer = setTimeout(() => this.open(), SERVED_MS);
   }
 
-  #openOnce(): void {
+  /** Opens it, if nobody has. */
+  open(): void {
     clearTimeout(this.#timer);
     if (this.#isStopped || this.#opening !== undefined) return;
-    this.#opening = this.#open();
+    this.#opening = this.#attach();
     this.#opening.then((service) => this.#service = service, (error) => {
       log.error("the dashboard cannot be started: {error}", { error });
     });
@@ -51,7 +49,7 @@ export class Attachment {
 
   /** Waits until it is open. */
   async answer(request: Request, remote: string): Promise<Response> {
-    this.#openOnce();
+    this.open();
     try {
       const service = await this.#opening;
       if (service !== undefined) return await service.answer(request, remote);

@@ -8,15 +8,17 @@
 
 import type { UserRecord } from "../acl/user.ts";
 import { type AccessPolicy, policyNames } from "../api/auth.ts";
+import { logger } from "../base/log.ts";
 import type { Config } from "../config/config.ts";
 import type { ConfiguredPart, RunningConfig } from "../config/running.ts";
 import { backendTlsFiles, clientTlsFiles, httpTlsFiles } from "../config/tls.ts";
 import type { TlsIdentity } from "../io/tls.ts";
 import { type ConfigOrder, fixedConfig } from "../router/worker_context.ts";
 import type { AccessLog } from "./access_log.ts";
+import { type ClientRoom, clientsThatFit, restThatFits } from "./client_room.ts";
 import type { ProxyStart } from "./proxy_start.ts";
-import { routerOptions } from "./router_options.ts";
-import { clientsThatFit, httpNamesOf } from "./start_plan.ts";
+import { optionsThatFit, routerOptions } from "./router_options.ts";
+import { httpNamesOf } from "./start_plan.ts";
 import { readUsers } from "./users.ts";
 import { VERSION } from "./version.ts";
 import { WatchedTls } from "./watched_tls.ts";
@@ -28,14 +30,16 @@ export interface ConfiguredProxyOptions {
   readonly plane: DataPlane;
   readonly place: ListenPlace;
   readonly accessLog: AccessLog | undefined;
-  /** As many as there are descriptors for. */
-  readonly clientsMax: number;
+  /** As many clients as there are descriptors for. */
+  readonly room: ClientRoom;
   readonly policy: AccessPolicy;
   /** Uses another certificate for HTTP. */
   renewHttp(identity: TlsIdentity): void;
   /** The default user's passwords are others; those of users in the store count more. */
   passwordsChanged(): Promise<void>;
 }
+
+const log = logger("proxy");
 
 /** Keys about users that log in. */
 const USER_KEYS = ["user.NAME", "aclfile"];
@@ -46,11 +50,13 @@ export class ConfiguredProxy implements ConfiguredPart, Disposable {
   clientsMax: number;
   readonly #options: ConfiguredProxyOptions;
   readonly #tls: WatchedTls;
+  /** Settles when all descriptors are counted. */
+  #counted: Promise<void> | undefined;
 
   constructor(options: ConfiguredProxyOptions, clients: TlsIdentity | undefined) {
     const { start: { config, httpTls, serverTls }, plane, renewHttp } = options;
     this.#options = options;
-    this.clientsMax = options.clientsMax;
+    this.clientsMax = options.room.clients;
     this.#tls = new WatchedTls(config, [
       {
         ...{ filesOf: clientTlsFiles, first: clients, key: "tls_auth_clients" },
@@ -66,6 +72,27 @@ export class ConfiguredProxy implements ConfiguredPart, Disposable {
     ]);
   }
 
+  /** Clients are accepted: counts the descriptors that were not counted before, once. */
+  countRest(): void {
+    const { start, room } = this.#options;
+    if (room.isAll) return;
+    this.#counted ??= restThatFits(start, () => this.#connected(), (found) => this.#use(found))
+      .catch((error) => log.error("room for clients cannot be counted: {error}", { error }));
+  }
+
+  async #use(room: ClientRoom): Promise<void> {
+    const { start, plane, place } = this.#options;
+    const config = start.running?.config ?? start.config;
+    this.clientsMax = room.clients;
+    const router = optionsThatFit(config, room, place.sockets);
+    await plane.set({ router, keepAliveMs: config.backendPingPeriodMs });
+  }
+
+  /** Clients that have a descriptor. */
+  async #connected(): Promise<number> {
+    return (await this.#options.plane.stats()).sum.sessions;
+  }
+
   async prepare(
     next: Config,
     changed: ReadonlySet<string>,
@@ -75,17 +102,26 @@ export class ConfiguredProxy implements ConfiguredPart, Disposable {
     const tls = await this.#tls.prepare(next, changed, isReload);
     const isOfUsers = USER_KEYS.some((key) => changed.has(key));
     const users = isOfUsers ? await this.#readUsers(next, changed) : undefined;
-    const sessions = changed.has("max_clients") ? (await plane.stats()).sum.sessions : 0;
-    const maxClients = changed.has("max_clients")
-      ? clientsThatFit({ ...start, config: next }, sessions).clients
-      : this.clientsMax;
+    await this.#counted;
+    const room = changed.has("max_clients")
+      ? clientsThatFit({ ...start, config: next }, await this.#connected())
+      : undefined;
     return async () => {
       tls();
       accessLog?.limitTo(next);
-      this.clientsMax = maxClients;
+      // What it still finds is of the configuration before this one.
+      await this.#counted;
+      if (room !== undefined) {
+        this.#counted ??= Promise.resolve();
+        this.clientsMax = room.clients;
+      }
       policy.hostnames = policyNames(start.http.hostname, httpNamesOf(next));
       if (changed.size > 0) {
-        const router = routerOptions({ ...next, maxClients }, VERSION, place.sockets);
+        const router = routerOptions(
+          { ...next, maxClients: this.clientsMax },
+          VERSION,
+          place.sockets,
+        );
         await plane.set({ router, keepAliveMs: next.backendPingPeriodMs });
       }
       if (changed.has("log_level")) plane.setLogLevel(next.logLevel);

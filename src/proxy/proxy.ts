@@ -29,6 +29,7 @@ import type { AccessLog } from "./access_log.ts";
 import { serveAdmin } from "./admin.ts";
 import { Attachment } from "./attachment.ts";
 import { noteAtDashboard } from "./config_notes.ts";
+import type { FirstRoom } from "./client_room.ts";
 import { ConfiguredProxy } from "./configured_proxy.ts";
 import { ProxyListings } from "./membership/proxy_listings.ts";
 import { followAllowedCommands } from "./membership/allowed_commands.ts";
@@ -72,7 +73,7 @@ export async function startProxy(start: ProxyStart): Promise<RunningProxy> {
   const parts = await openParts(start, () => proxy.notePause());
   const proxy = new StartedProxy(start, parts);
   try {
-    await proxy.start(parts.httpConnectionsMax);
+    await proxy.start(parts.room);
     return proxy;
   } catch (error) {
     await proxy.undo();
@@ -108,14 +109,14 @@ class StartedProxy implements RunningProxy {
 
   /** Asks the coordinator for nothing yet. */
   constructor(start: ProxyStart, parts: ProxyParts) {
-    const { plane, place, clientsMax, clientTls, accessLog, processes } = parts;
+    const { plane, place, room, clientTls, accessLog, processes } = parts;
     const { config, http } = start;
     this.#start = start;
     this.#plane = plane;
     this.#accessLog = accessLog;
     this.#policy = accessPolicy(config.dashboardToken, http.hostname, httpNamesOf(config));
     this.#configured = new ConfiguredProxy({
-      ...{ start, plane, place, accessLog, clientsMax, policy: this.#policy },
+      ...{ start, plane, place, accessLog, room, policy: this.#policy },
       renewHttp: (identity) => this.#admin?.renewTls(identity),
       passwordsChanged: () => this.#takePasswords(),
     }, clientTls);
@@ -151,15 +152,18 @@ class StartedProxy implements RunningProxy {
 
   #acceptSoon(): void {
     if (this.#processes.takeOver !== undefined) return;
-    this.#loadingTimer = setTimeout(() => this.#plane.acceptLoading(), BACKLOG_MS);
+    this.#loadingTimer = setTimeout(() => {
+      this.#plane.acceptLoading();
+      this.#configured.countRest();
+    }, BACKLOG_MS);
   }
 
-  /** Starts everything behind the data plane; `httpConnectionsMax` is the HTTP endpoint's limit. */
-  async start(httpConnectionsMax: number): Promise<void> {
+  /** Starts everything behind the data plane. */
+  async start({ httpConnections, isWide }: FirstRoom): Promise<void> {
     const { config, signal, hurry, identify, attach } = this.#start;
     const { takeOver } = this.#processes;
     const record = () => this.#membership?.registration.record ?? own;
-    this.#openAdmin = (isBeside) => this.#serveAdmin(record, httpConnectionsMax, isBeside);
+    this.#openAdmin = (isBeside) => this.#serveAdmin(record, httpConnections, isBeside);
     // The HTTP endpoint shows a proxy that is still waiting, so it comes before the rest.
     if (takeOver === undefined) this.#openAdmin(false);
     const own = takeOver?.old.record ??
@@ -171,6 +175,7 @@ class StartedProxy implements RunningProxy {
     await fillEmptyStore(store, config.servers, identify);
     const place = { store, port: takeOver?.old.http.port ?? this.httpAddress.port };
     this.#attached = attach && new Attachment(attach, place);
+    if (!isWide) this.#attached?.open();
     if (config.acl === "store") await this.#loadUsers(store);
     this.#membership = this.#makeMembership(store, own);
     // An earlier process of the same id may be waited for, which must not keep this one from ending.
@@ -277,6 +282,7 @@ class StartedProxy implements RunningProxy {
     });
     clearTimeout(this.#loadingTimer);
     this.#plane.accept();
+    this.#configured.countRest();
     this.#attached?.serving();
     this.#listings!.serving();
     this.#offer = this.#waitForNew();

@@ -8,13 +8,13 @@ import { logger } from "../base/log.ts";
 import type { TlsIdentity } from "../io/tls.ts";
 import { isTracing } from "../router/reports/spans.ts";
 import { AccessLog } from "./access_log.ts";
+import { type FirstRoom, firstThatFit } from "./client_room.ts";
 import { changeConfig } from "./configured_proxy.ts";
 import type { ProxyStart } from "./proxy_start.ts";
-import { routerOptions } from "./router_options.ts";
-import { clientsThatFit, gapMs, listenPlace, readClientTls } from "./start_plan.ts";
+import { optionsThatFit } from "./router_options.ts";
+import { gapMs, listenPlace, readClientTls } from "./start_plan.ts";
 import { findOldProcess, type Processes } from "./upgrade/take_over.ts";
 import { readUsers } from "./users.ts";
-import { VERSION } from "./version.ts";
 import type { DataPlane, ListenPlace } from "./workers/data_plane.ts";
 import { openDataPlane } from "./workers/open_data_plane.ts";
 
@@ -24,8 +24,7 @@ export interface ProxyParts {
   readonly plane: DataPlane;
   readonly place: ListenPlace;
   /** As many clients, and connections for HTTP, as there are descriptors for. */
-  readonly clientsMax: number;
-  readonly httpConnectionsMax: number;
+  readonly room: FirstRoom;
   readonly clientTls: TlsIdentity | undefined;
   readonly accessLog: AccessLog | undefined;
   readonly processes: Processes;
@@ -43,8 +42,8 @@ const log = logger("proxy");
 export async function openParts(start: ProxyStart, onPause: () => void): Promise<ProxyParts> {
   const { config } = start;
   await using undo = new AsyncDisposableStack();
-  const descriptors = clientsThatFit(start);
-  const fitting = { ...config, maxClients: descriptors.clients };
+  const room = firstThatFit(start);
+  if (!room.isWide) await start.attach?.load();
   const { users, source } = await readUsers(config);
   const tls = await readClientTls(config);
   const accessLog = AccessLog.open(config);
@@ -63,7 +62,7 @@ export async function openParts(start: ProxyStart, onPause: () => void): Promise
   });
   const place = takeOver?.place ?? listenPlace(start);
   const plane = await openDataPlane(takeOver === undefined ? place : undefined, start.workers, {
-    router: { ...routerOptions(fitting, VERSION, place.sockets), backendTls: start.serverTls },
+    router: { ...optionsThatFit(config, room, place.sockets), backendTls: start.serverTls },
     users,
     tls,
     keepAliveMs: config.backendPingPeriodMs,
@@ -76,9 +75,7 @@ export async function openParts(start: ProxyStart, onPause: () => void): Promise
   plane.users.source = source;
   undo.move();
   return {
-    ...{ plane, place, accessLog, processes },
-    clientsMax: descriptors.clients,
-    httpConnectionsMax: descriptors.httpConnections,
+    ...{ plane, place, accessLog, processes, room },
     clientTls: tls?.identity,
   };
 }

@@ -38,8 +38,8 @@ export interface ProxyStart {
   readonly hurry?: AbortSignal | undefined;
   /** Whether it takes over from a process with the same id, if there is one. @default no */
   readonly takeOver?: boolean;
-  /** Loads and starts the dashboard that the process serves on its HTTP address, where it is a whole system. */
-  readonly attach?: ((place: AttachedPlace) => Promise<AttachedService>) | undefined;
+  /** The dashboard that the process serves on its HTTP address, where it is a whole system. */
+  readonly attach?: AttachableService | undefined;
 }
 
 /** Where a service is attached. */
@@ -47,6 +47,17 @@ export interface AttachedPlace {
   readonly store: Store;
   /** The port of the HTTP endpoint. */
   readonly port: number;
+}
+
+/** A service that can be attached. */
+export interface AttachableService {
+  /**
+   * Loads it. Deno panics where it loads a program and no descriptor is left, so where clients may take all of them
+   * it is loaded before they come.
+   */
+  load(): Promise<unknown>;
+  /** Loads it, where that was not done before, and starts it. */
+  open(place: AttachedPlace): Promise<AttachedService>;
 }
 
 /** A service that answers on the proxy's HTTP address what the proxy itself does not. */

@@ -7,6 +7,8 @@
 import type { Address } from "../base/address.ts";
 import type { Secret } from "../base/secret.ts";
 import { isAccessLog } from "./access_log.ts";
+import type { ClientRoom } from "./client_room.ts";
+import { VERSION } from "./version.ts";
 import { backendLogin, clientLogin, type Config, configEntries } from "../config/config.ts";
 import {
   type BackendLogin,
@@ -82,6 +84,21 @@ export function routerOptions(
     shownConfig: shownConfig(config),
     version,
   };
+}
+
+/**
+ * The options with as many clients as there is room for. Where more may be found, what CONFIG GET shows is what was
+ * asked for.
+ *
+ * @param sockets As for {@linkcode routerOptions}.
+ */
+export function optionsThatFit(
+  config: Config,
+  { clients, isAll }: ClientRoom,
+  sockets: readonly Pick<Address, "hostname">[],
+): RouterOptions {
+  const shown = isAll ? { ...config, maxClients: clients } : config;
+  return { ...routerOptions(shown, VERSION, sockets), maxClients: clients };
 }
 
 /**

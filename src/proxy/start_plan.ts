@@ -7,11 +7,8 @@
 
 import type { DashboardAccess } from "../api/dashboard_requests.ts";
 import { type Address, isLoopback } from "../base/address.ts";
-import { countFreeDescriptors } from "../base/free_descriptors.ts";
-import { logger } from "../base/log.ts";
 import type { Config } from "../config/config.ts";
 import { clientTlsFiles } from "../config/tls.ts";
-import { type DescriptorPlan, descriptorsWanted, planDescriptors } from "../io/descriptors.ts";
 import { LOOPBACK } from "../io/listen.ts";
 import { readTlsFiles } from "../io/tls_files.ts";
 import type { TlsToClients } from "../io/tls_gate.ts";
@@ -22,10 +19,6 @@ import type { ListenPlace } from "./workers/data_plane.ts";
 
 /** How long after its session a killed process's entry of the same id may still be there. */
 const TAKEOVER_MS = 3_000;
-/** Descriptors that the process has open from its start on. */
-const ALWAYS_OPEN = 64;
-
-const log = logger("proxy");
 
 /**
  * What TLS clients are met with; `undefined`: there are none.
@@ -48,28 +41,6 @@ export function listenPlace({ listen, config: { tlsAddr, proto } }: ProxyStart):
 /** Whether clients speak TLS at a socket, by its number in the place. */
 export function isTls({ listen }: ProxyStart, socket: number): boolean {
   return socket > 0 || listen === undefined;
-}
-
-/**
- * As many clients as the configuration asks for and there are descriptors for.
- *
- * @param connected Clients that have a descriptor already.
- */
-export function clientsThatFit({ config, workers }: ProxyStart, connected = 0): DescriptorPlan {
-  const needs = { clients: config.maxClients, workers, servers: config.servers.length };
-  const wanted = descriptorsWanted(needs);
-  const free = countFreeDescriptors(wanted) + connected;
-  const descriptors = planDescriptors(free, needs);
-  const { clients, kept } = descriptors;
-  if (clients < config.maxClients) {
-    log.warn(
-      "max_clients is {wanted}, but only {free} more files can be opened (ulimit -n), and {kept} of " +
-        "them are kept for servers, coordinator, log and HTTP: at most {clients} clients are " +
-        'served; "ulimit -n {limit}" is enough for all',
-      { wanted: config.maxClients, free, kept, clients, limit: wanted + ALWAYS_OPEN },
-    );
-  }
-  return descriptors;
 }
 
 /** The names by which HTTP clients may call a proxy. */

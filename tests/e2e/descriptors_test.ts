@@ -69,6 +69,23 @@ for (const cpu of [1, 2]) {
   });
 }
 
+Deno.test("where there are descriptors for some thousand clients, a proxy that serves says how many", async () => {
+  await using redis = await RedisServer.start();
+  await using proxy = await ProxyProcess.start({
+    ...{ servers: [redis], cpu: 1, openFiles: 6_000 },
+    config: { max_clients: 10_000 },
+  });
+  const lowered = /max_clients is 10000, but only (\d+) more files .* at most (\d+) clients/;
+  await until(() => lowered.test(proxy.stderr));
+  const [, free, clients] = lowered.exec(proxy.stderr)!.map(Number);
+  assert(free! > 5_800 && free! < 6_000, proxy.stderr);
+  assert(clients! > 5_000 && clients! < free!, proxy.stderr);
+  const connection = await Deno.connect({ hostname: "127.0.0.1", port: proxy.port });
+  const shown = `maxclients\r\n$4\r\n${clients}\r\n`;
+  await until(async () => (await ask(connection, "CONFIG GET maxclients\r\n")).includes(shown));
+  connection.close();
+});
+
 Deno.test("with read_mode = direct, who comes without a descriptor left is told so, and served when there is one", async () => {
   const port = freePort();
   const script = new URL("../support/accepting_process.ts", import.meta.url).pathname;

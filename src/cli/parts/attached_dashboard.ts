@@ -7,7 +7,7 @@
 
 import type { Address } from "../../base/address.ts";
 import type { Config } from "../../config/config.ts";
-import type { RunningConfig } from "../../config/running.ts";
+import type { ConfigNote, RunningConfig } from "../../config/running.ts";
 import type { TlsToServers } from "../../io/tls.ts";
 import { readTlsFiles } from "../../io/tls_files.ts";
 import type { ProxyStart } from "../../proxy/proxy_start.ts";
@@ -37,8 +37,18 @@ export async function attachedDashboard(
 ): Promise<ProxyStart["attach"]> {
   if (config.coordinator !== "embedded" || config.dashboardAddr !== undefined) return undefined;
   const webhookCa = await webhookAuthority(config);
-  return async (place) => {
-    const { startAttached } = await import("./dashboard_service.ts");
-    return startAttached(running?.config ?? config, http, { ...place, tls, webhookCa, running });
+  const load = () => import("./dashboard_service.ts");
+  // For its audit trail.
+  const notes: ConfigNote[] = [];
+  if (running !== undefined) running.onNote = (note) => notes.push(note);
+  return {
+    load,
+    open: async (place) => {
+      const { startAttached } = await load();
+      const parts = { ...place, tls, webhookCa, running };
+      const service = startAttached(running?.config ?? config, http, parts);
+      for (const note of notes) running?.onNote(note);
+      return service;
+    },
   };
 }

@@ -74,7 +74,11 @@ export class RunningParts implements AsyncDisposable {
         serverTls,
         httpTls: http,
       },
-      ...{ plane, place: { sockets: [address], proto: "tcp" }, clientsMax: config.maxClients },
+      ...{
+        plane,
+        place: { sockets: [address], proto: "tcp" },
+        room: { clients: config.maxClients, isAll: true },
+      },
       accessLog: this.accessLog,
       policy: this.policy,
       renewHttp: (identity) => void (this.http = identity),

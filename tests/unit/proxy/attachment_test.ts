@@ -15,10 +15,13 @@ function attachment(open: () => Promise<void> = () => Promise.resolve()) {
       return Promise.resolve();
     },
   };
-  const attach = async () => {
-    counts.opened++;
-    await open();
-    return service;
+  const attach = {
+    load: () => Promise.resolve(),
+    open: async () => {
+      counts.opened++;
+      await open();
+      return service;
+    },
   };
   return { counts, attached: new Attachment(attach, {} as AttachedPlace) };
 }

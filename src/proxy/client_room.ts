@@ -1,0 +1,107 @@
+/**
+ * As many clients as there are descriptors for. The system takes a tenth of a second to open them all, so one
+ * worker counts them in two parts:
+ *
+ *     the first ──► accept ──► the rest, in steps: each makes room for more clients than can connect meanwhile
+ *
+ * @module
+ */
+
+import { countFreeDescriptors, countFreeInSteps } from "../base/free_descriptors.ts";
+import { logger } from "../base/log.ts";
+import {
+  type DescriptorNeeds,
+  type DescriptorPlan,
+  descriptorsWanted,
+  planDescriptors,
+} from "../io/descriptors.ts";
+import type { ProxyStart } from "./proxy_start.ts";
+
+/**
+ * Descriptors that are counted before one worker accepts clients: more than can connect before the rest is counted
+ * and the program is loaded to the end. Without descriptors Deno cannot load anything, it panics.
+ */
+const COUNTED_FIRST = 4_096;
+/** Descriptors that the process has open from its start on. */
+const ALWAYS_OPEN = 64;
+
+const log = logger("proxy");
+
+/** The room for clients, as far as it is known. */
+export interface ClientRoom {
+  /** As many clients as there are descriptors for. */
+  readonly clients: number;
+  /** Whether all descriptors are counted that are needed. */
+  readonly isAll: boolean;
+}
+
+/** The room when clients are accepted. */
+export interface FirstRoom extends ClientRoom {
+  /** Connections for HTTP at one time. */
+  readonly httpConnections: number;
+  /** Whether the clients that connect first will not take all descriptors. */
+  readonly isWide: boolean;
+}
+
+/**
+ * As many clients as the configuration asks for and there are descriptors for.
+ *
+ * @param connected Clients that have a descriptor already.
+ */
+export function clientsThatFit(start: ProxyStart, connected = 0): DescriptorPlan {
+  const needs = needsOf(start);
+  return planAll(needs, countFreeDescriptors(descriptorsWanted(needs)) + connected);
+}
+
+/** Counts what is counted before clients are accepted: all where several workers accept them. */
+export function firstThatFit(start: ProxyStart): FirstRoom {
+  const needs = needsOf(start);
+  const wanted = descriptorsWanted(needs);
+  const first = start.workers > 1 ? wanted : COUNTED_FIRST;
+  const free = countFreeDescriptors(first);
+  const isAll = free < first || first >= wanted;
+  const { clients, httpConnections } = isAll ? planAll(needs, free) : planDescriptors(free, needs);
+  return { clients, httpConnections, isAll, isWide: start.workers === 1 && free === first };
+}
+
+/**
+ * Counts the rest.
+ *
+ * @param connected How many clients have a descriptor.
+ * @param found Takes what is known: whenever there is twice the room, and in the end.
+ */
+export async function restThatFits(
+  start: ProxyStart,
+  connected: () => Promise<number>,
+  found: (room: ClientRoom) => Promise<void>,
+): Promise<void> {
+  const needs = needsOf(start);
+  let next = 2 * COUNTED_FIRST;
+  const free = await countFreeInSteps(descriptorsWanted(needs), async (free) => {
+    if (free < next) return;
+    next = 2 * free;
+    const { clients } = planDescriptors(free + await connected(), needs);
+    await found({ clients, isAll: false });
+  });
+  const { clients } = planAll(needs, free + await connected());
+  await found({ clients, isAll: true });
+}
+
+function needsOf({ config, workers }: ProxyStart): DescriptorNeeds {
+  return { clients: config.maxClients, workers, servers: config.servers.length };
+}
+
+/** All are counted: says so when they are too few. */
+function planAll(needs: DescriptorNeeds, free: number): DescriptorPlan {
+  const plan = planDescriptors(free, needs);
+  const { clients, kept } = plan;
+  if (clients < needs.clients) {
+    log.warn(
+      "max_clients is {wanted}, but only {free} more files can be opened (ulimit -n), and {kept} of " +
+        "them are kept for servers, coordinator, log and HTTP: at most {clients} clients are " +
+        'served; "ulimit -n {limit}" is enough for all',
+      { wanted: needs.clients, free, kept, clients, limit: descriptorsWanted(needs) + ALWAYS_OPEN },
+    );
+  }
+  return plan;
+}
