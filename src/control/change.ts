@@ -21,6 +21,7 @@ import { Turns } from "../base/turns.ts";
 import type { ChangeView } from "../api/cluster_view.ts";
 import { ConnectionLossError, NodeExistsError, NoNodeError } from "../coordinator/errors.ts";
 import type { Operation } from "../coordinator/coordinator.ts";
+import { parentOf } from "../coordinator/path.ts";
 import type { ProxyRecord } from "../model/proxy.ts";
 import { checkFences, loadFences } from "../store/fences.ts";
 import { loadProxies } from "../store/proxies.ts";
@@ -171,7 +172,7 @@ export class ChangeLog {
       await this.#write(pieces[0] ?? [], noted);
     } else {
       await this.#leadership.transact([noted]);
-      for (const piece of pieces) await this.#write(piece);
+      await this.#writeAll(pieces);
     }
     try {
       await this.#publisher.publish(change.announcements, change.withinMs, change.mayMiss);
@@ -186,6 +187,18 @@ export class ChangeLog {
   async #end({ then }: ClusterChange): Promise<void> {
     if (then === undefined) await this.#deleteIntent();
     else await this.#carryOut(then, "write");
+  }
+
+  /** All pieces at once, unless one has an entry that is below another: the order counts then. */
+  async #writeAll(pieces: readonly (readonly EntryWrite[])[]): Promise<void> {
+    const paths = new Set(pieces.flat().map(({ path }) => path));
+    if (pieces.flat().some(({ path }) => paths.has(parentOf(path)))) {
+      for (const piece of pieces) await this.#write(piece);
+      return;
+    }
+    // None may be under way any more when the next change is made.
+    const written = await Promise.allSettled(pieces.map((piece) => this.#write(piece)));
+    for (const piece of written) if (piece.status === "rejected") throw piece.reason;
   }
 
   /** Gives entries their content, whatever they have now. */

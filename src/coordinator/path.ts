@@ -10,6 +10,10 @@ export const ROOT_PATH = "/";
 /** Longest path, in UTF-16 units; far above anything stored, far below any coordinator's limit. */
 const PATH_LENGTH_MAX = 4096;
 
+/** Pieces that are not empty, have no control characters, and are neither `.` nor `..`. */
+// deno-lint-ignore no-control-regex
+const PATH = /^(?:\/(?!\.{1,2}(?:\/|$))[^/\x00-\x1f\x7f-\x9f]+)+$/;
+
 /**
  * Checks a path where it enters a coordinator.
  *
@@ -18,13 +22,7 @@ const PATH_LENGTH_MAX = 4096;
  */
 export function checkPath(path: string): void {
   if (path === ROOT_PATH) return;
-  const pieces = path.split("/");
-  const isAbsolute = pieces[0] === "" && pieces.length > 1;
-  const hasBadPiece = pieces.slice(1).some((piece) =>
-    // deno-lint-ignore no-control-regex
-    piece === "" || piece === "." || piece === ".." || /[\x00-\x1f\x7f-\x9f]/.test(piece)
-  );
-  if (!isAbsolute || hasBadPiece || path.length > PATH_LENGTH_MAX) {
+  if (!PATH.test(path) || path.length > PATH_LENGTH_MAX) {
     throw new TypeError(`bad path ${JSON.stringify(path.slice(0, 200))}`);
   }
 }

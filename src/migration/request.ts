@@ -16,7 +16,7 @@ import {
   loadMigrateTasks,
   type StoredMigrateTask,
 } from "../store/migrate_tasks.ts";
-import { loadSlot } from "../store/slots.ts";
+import { SlotReader } from "../store/slots.ts";
 import { type Store, StoreError } from "../store/store.ts";
 import type { Control } from "../control/control.ts";
 import { InputError } from "../control/errors.ts";
@@ -119,22 +119,22 @@ async function checkSlots(
   store: Store,
   tasks: readonly MigrateTaskRecord[],
 ): Promise<SlotRecord[]> {
-  const slots: SlotRecord[] = [];
+  const reader = new SlotReader(store);
+  const slots = await Promise.all(tasks.map(({ slot_id }) => reader.load(slot_id)));
   const stored = await loadMigrateTasks(store);
   const taskOf = new Map(stored.map(({ name, task }) => [task.slot_id, name]));
-  for (const task of tasks) {
+  for (const [i, task] of tasks.entries()) {
     const { slot_id } = task;
+    const slot = slots[i]!;
     const other = taskOf.get(slot_id);
     if (other !== undefined) {
       throw new StoreError(`slot ${slot_id} has migrate task ${other}: wait for it, or cancel it`);
     }
-    const slot = await loadSlot(store, slot_id);
     if (slot.state.status === "offline") {
       throw new StoreError(`slot ${slot_id} is offline: give it to a group with slot set first`);
     }
     const step = nextStep(task, slot);
     if (step.kind === "wait") throw new StoreError(`${step.why}: cancel that first`);
-    slots.push(slot);
   }
   return slots;
 }

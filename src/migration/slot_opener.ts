@@ -16,7 +16,7 @@ import { chunk } from "@std/collections/chunk";
 import { UnconfirmedError } from "../control/errors.ts";
 import { isUnderway, type SlotRecord } from "../model/slot.ts";
 import { slotsText } from "../model/slot_ranges.js";
-import { loadSlot } from "../store/slots.ts";
+import { SlotReader } from "../store/slots.ts";
 import type { Store } from "../store/store.ts";
 import type { GroupRoute } from "./cycle.ts";
 import type { MigrationJob } from "./job.ts";
@@ -198,8 +198,10 @@ export class SlotOpener {
     const { route, slots, writer } = this.#options;
     await writer.settle();
     const entering: Entering[] = [];
-    for (const job of jobs) {
-      const slot = await loadSlot(this.#store, job.task.slot_id);
+    const reader = new SlotReader(this.#store);
+    const read = await Promise.all(jobs.map(({ task }) => reader.load(task.slot_id)));
+    for (const [i, job] of jobs.entries()) {
+      const slot = read[i]!;
       const step = job.readSlot(slot);
       const isOurs = (step.kind === "begin" || step.kind === "move") &&
         step.from === route.from && step.to === route.to;

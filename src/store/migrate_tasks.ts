@@ -11,7 +11,14 @@ import {
   type MigrateTaskRecord,
 } from "../model/migrate_task.ts";
 import { sortSequence } from "./sequence.ts";
-import { childrenIfThere, deleteIfThere, LEAF, readIfThere, type Store } from "./store.ts";
+import {
+  childrenIfThere,
+  deleteIfThere,
+  LEAF,
+  readIfThere,
+  type Store,
+  withPaths,
+} from "./store.ts";
 
 /** A task and the name it is stored under. */
 export interface StoredMigrateTask {
@@ -21,12 +28,12 @@ export interface StoredMigrateTask {
 
 /** Reads every task, oldest first. */
 export async function loadMigrateTasks(store: Store): Promise<StoredMigrateTask[]> {
-  const tasks: StoredMigrateTask[] = [];
-  for (const name of sortSequence(await childrenIfThere(store, store.paths.migrateTasks))) {
+  const names = sortSequence(await childrenIfThere(store, store.paths.migrateTasks));
+  const read = await withPaths(names, async (name) => {
     const json = await readIfThere(store, store.paths.migrateTask(name));
-    if (json !== undefined) tasks.push({ name, task: decodeMigrateTask(json) });
-  }
-  return tasks;
+    return json === undefined ? [] : [{ name, task: decodeMigrateTask(json) }];
+  });
+  return read.flat();
 }
 
 /**

@@ -76,6 +76,8 @@ export class EmbeddedCoordinator implements Coordinator {
   readonly #watches = new TreeWatches();
   #owner: OwnerFile;
   readonly #commits: Commits;
+  /** Whether the tree is as new as can be known: nothing has come in since it was read. */
+  #isCurrent = false;
   #isReaping = false;
   #timer: ReturnType<typeof setInterval> | undefined;
   #ownerTimer: ReturnType<typeof setTimeout> | undefined;
@@ -302,12 +304,16 @@ export class EmbeddedCoordinator implements Coordinator {
 
   #currentTree(path: string, verb: string): Tree {
     if (this.#state.isClosed) throw new ClosedError(path, verb);
+    // Of many reads that are made at once, the first looks at the disk.
+    if (this.#isCurrent) return this.#journal.tree;
     try {
       this.#catchUp();
     } catch (error) {
       throw this.#asLoss(error, path, verb);
     }
     this.#watches.notify(this.#journal.tree);
+    this.#isCurrent = true;
+    queueMicrotask(() => this.#isCurrent = false);
     return this.#journal.tree;
   }
 
