@@ -1,7 +1,7 @@
 /**
  * Throttles a migration: how many keys go in one call, and how long it rests between two calls.
  *
- *      nobody uses the servers          calls of about 3 ms, one after the other
+ *      nobody uses the servers          calls of about 4 ms, one after the other
  *      few clients do                   calls of about 1.4 ms, one after the other
  *      clients do                       calls of about 0.4 ms, with rests for most of the time
  *      a server or a proxy is slow      longer and longer rests, until it is fast again
@@ -38,7 +38,7 @@ const SMALL_BYTES = 2_048;
 /** Most keys of one call, however fast it is. */
 export const CALL_KEYS_MAX = 1_000;
 /** Desired length of a call, with nobody, with few clients, and with more, in milliseconds. */
-const CALL_MS_UNSEEN = 3;
+const CALL_MS_UNSEEN = 4;
 const CALL_MS_ALONE = 1.4;
 const CALL_MS_SHARED = 0.4;
 /** Weight of the newest call in the average time of one key. */

@@ -1,9 +1,9 @@
 /**
- * Whether a server may have big keys, by its memory and a sample: to ask for the size of every key costs a
- * third of what it costs to move them.
+ * Whether a server may have big keys, by its memory and a sample: to ask for the size of a key costs the server
+ * a seventh of what it costs to move it.
  *
  * The answer is a guess. A wrong one changes when a big key is listed, not how it moves: while keys move
- * each one's size is asked for.
+ * each one's size is asked for, unless nobody uses the servers and a key that is hidden cannot be very big.
  *
  * @module
  */
@@ -26,6 +26,11 @@ const KEY_OVERHEAD_BYTES = 32;
 /** So many standard errors are taken for chance. */
 const ERRORS = 3;
 
+/** How far {@linkcode KEY_OVERHEAD_BYTES} may be wrong: allocators round, each in its own way. */
+const OVERHEAD_ERROR_BYTES = 8;
+/** A key of this size may go unseen where nobody uses the servers: they stop for less than a second. */
+const HIDDEN_BYTES_MAX = 16 * 1024 ** 2;
+
 /** Whether the memory leaves room for a big key beside keys like those of the sample. */
 export function mayHaveBigKeys(
   { keys, datasetBytes, sizes }: KeySample,
@@ -35,9 +40,29 @@ export function mayHaveBigKeys(
   // Keys may have come since they were counted: a sample of all of them says it for sure.
   if (sizes.length >= keys) return false;
   if (sizes.length === 0 || Number.isNaN(datasetBytes)) return true;
-  const mean = sizes.reduce((sum, size) => sum + size, 0) / sizes.length;
-  const variance = sizes.reduce((sum, size) => sum + (size - mean) ** 2, 0) / sizes.length;
-  const expected = keys * (mean - KEY_OVERHEAD_BYTES);
-  const error = keys * Math.sqrt(variance / sizes.length);
-  return datasetBytes - expected >= bigKeyBytes + ERRORS * error;
+  const expected = keys * (meanOf(sizes) - KEY_OVERHEAD_BYTES);
+  return datasetBytes - expected >= bigKeyBytes + chanceBytes(keys, sizes);
+}
+
+/**
+ * The size of a key, where all are alike: the memory leaves no room for a big key, as far as a sample can tell.
+ *
+ * @returns In bytes; undefined where a key may hide that is too big to be met by chance.
+ */
+export function usualSize(sample: KeySample, bigKeyBytes: number): number | undefined {
+  const { keys, sizes } = sample;
+  if (sizes.length === 0 || mayHaveBigKeys(sample, bigKeyBytes)) return undefined;
+  const hidden = bigKeyBytes + chanceBytes(keys, sizes) + keys * OVERHEAD_ERROR_BYTES;
+  return sizes.length >= keys || hidden <= HIDDEN_BYTES_MAX ? meanOf(sizes) : undefined;
+}
+
+/** By how much all keys together may differ from what a sample says. */
+function chanceBytes(keys: number, sizes: readonly number[]): number {
+  const mean = meanOf(sizes);
+  const variance = meanOf(sizes.map((size) => (size - mean) ** 2));
+  return ERRORS * keys * Math.sqrt(variance / sizes.length);
+}
+
+function meanOf(numbers: readonly number[]): number {
+  return numbers.reduce((sum, number) => sum + number, 0) / numbers.length;
 }

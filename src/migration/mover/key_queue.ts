@@ -23,6 +23,8 @@ export interface MovingKey extends SlotKey {
   readonly database: number;
   /** Memory it takes at the source, in bytes; 0: not known. */
   readonly size: number;
+  /** Whether that is what other keys take: it was not asked for. */
+  readonly isGuess: boolean;
 }
 
 /** The slots whose keys go through the queue; both change. */

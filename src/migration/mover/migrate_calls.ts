@@ -21,6 +21,7 @@
 
 import { isWrongPassword } from "../../base/secret.ts";
 import { parseAddress } from "../../base/address.ts";
+import { SLOT_COUNT } from "../../hash/slot_id.ts";
 import type { RedisConnection, Word } from "../../redis/connection.ts";
 import { RedisError } from "../../redis/reply.ts";
 import type { MovingKey } from "./key_queue.ts";
@@ -30,6 +31,9 @@ import { dropKeys, heldKeys, textOfKey } from "./server_keys.ts";
 
 /** Keys of one round that the target may refuse; with more, the servers do not fit. */
 const STUCK_KEYS_MAX = 100;
+
+/** Time between two times that slots are told, in milliseconds: not for every key. */
+const COUNT_MS = 50;
 
 /** How one call is made. */
 interface CallOptions {
@@ -46,16 +50,22 @@ export class MigrateCalls {
   readonly #target: RedisConnection;
   readonly #hasSizes: boolean;
   readonly #isLeaving: boolean;
+  readonly #withSizes: (keys: readonly MovingKey[]) => Promise<readonly MovingKey[]>;
   #stuck = new Map<number, string>();
   #stuckKeys = 0;
   readonly #running = new Set<Promise<void>>();
   /** When the last call ended, in monotonic milliseconds. */
   #endMs = 0;
+  /** Keys of each slot that were moved since slots were told, and the memory that they took. */
+  readonly #movedKeys = new Uint32Array(SLOT_COUNT);
+  readonly #movedBytes = new Float64Array(SLOT_COUNT);
+  #countedMs = 0;
 
   /**
    * @param source A connection to the source that waits for MIGRATE.
    * @param hasSizes Whether the keys' sizes are known.
    * @param isLeaving Whether the source is a codis-server: its MIGRATE knows one key, and no password.
+   * @param withSizes Asks for sizes that were guessed; leaves out keys that must go alone.
    */
   constructor(
     context: MoveContext,
@@ -63,12 +73,14 @@ export class MigrateCalls {
     target: RedisConnection,
     hasSizes: boolean,
     isLeaving: boolean,
+    withSizes: (keys: readonly MovingKey[]) => Promise<readonly MovingKey[]>,
   ) {
     this.#context = context;
     this.#source = source;
     this.#target = target;
     this.#hasSizes = hasSizes;
     this.#isLeaving = isLeaving;
+    this.#withSizes = withSizes;
   }
 
   /** Slots with keys that the target refused since `forgetStuck`, and why. */
@@ -85,6 +97,7 @@ export class MigrateCalls {
   /** Resolves when no call is under way. */
   async settled(): Promise<void> {
     await Promise.allSettled(this.#running);
+    this.countNow();
   }
 
   /**
@@ -104,10 +117,24 @@ export class MigrateCalls {
     }
   }
 
-  /** The keys are moved, by us or by a proxy. */
+  /** The keys are moved, by us or by a proxy; their slots hear of it now, or soon. */
   count(keys: readonly MovingKey[]): void {
     for (const { slotId, size } of keys) {
-      this.#context.progress(slotId)?.moved(1, this.#hasSizes ? size : undefined);
+      if (slotId < 0) continue;
+      this.#movedKeys[slotId]!++;
+      this.#movedBytes[slotId]! += size;
+    }
+    if (performance.now() - this.#countedMs >= COUNT_MS) this.countNow();
+  }
+
+  /** Tells slots of all keys that were moved. */
+  countNow(): void {
+    this.#countedMs = performance.now();
+    for (const [slotId, keys] of this.#movedKeys.entries()) {
+      if (keys === 0) continue;
+      const bytes = this.#hasSizes ? this.#movedBytes[slotId] : undefined;
+      this.#context.progress(slotId)?.moved(keys, bytes);
+      this.#movedKeys[slotId] = this.#movedBytes[slotId] = 0;
     }
   }
 
@@ -190,7 +217,8 @@ export class MigrateCalls {
         throw new MoveError(`keys cannot be moved from ${source} to ${target}: ${message}`);
       }
       await moveLock(target).exclusive(() => endRestores(this.#target, true));
-      return await this.#move(await this.#left(keys), options, true);
+      // One of them may have taken too long.
+      return await this.#move(await this.#withSizes(await this.#left(keys)), options, true);
     }
     const cause = message.replace(/^ERR Target instance replied with error: /, "");
     if (/BUSYKEY/.test(cause)) {

@@ -4,6 +4,8 @@
  *      scan ─► keys of our slots ─► sizes ─► queue ─► calls of 1.4 ms: MIGRATE … KEYS k k k …
  *        └─ the next ones meanwhile   └─ big keys: alone, at the end, or never (big_keys.ts)
  *
+ * Sizes are not asked for while nobody uses the servers and their keys are alike (big_key_hint.ts).
+ *
  * One scan of all keys moves those of every slot at hand, and proves those slots empty of which it saw
  * none: since they are in `migrate` nobody creates such keys at the source. So a slot with keys takes two
  * rounds, the second of which is the first one of slots that came later. To scan a key costs the source a
@@ -22,7 +24,7 @@ import { utf8 } from "../../resp/encoder.ts";
 import { PROBE_DATABASE, PROBE_MS, probeKey } from "../../resp/probe_key.ts";
 import { areSameRules } from "../../model/slot_rule.ts";
 import { loadPlacement, loadSlotRules } from "../../store/slot_rules.ts";
-import { mayHaveBigKeys } from "./big_key_hint.ts";
+import { type KeySample, mayHaveBigKeys, usualSize } from "./big_key_hint.ts";
 import { BigKeys } from "./big_keys.ts";
 import { KeyQueue, type MovingKey } from "./key_queue.ts";
 import { becomeOnlyMover, endRestores, MOVER_NAME } from "./late_copy_guard.ts";
@@ -38,8 +40,10 @@ import {
 import { clearOrphans } from "./orphan_keys.ts";
 import { type FoundKeys, scanKeys, type SlotKey, type WantedSlots } from "./server_keys.ts";
 
-/** Keys of one SCAN, which keeps the server busy for about 0.9 ms, and with clients for 0.25 ms. */
-const SCAN_KEYS = { alone: 1_000, shared: 250 };
+/** Keys of one SCAN, which keeps the server busy for about 1.7 ms, with few clients for 0.9 ms, with more for 0.25. */
+const SCAN_KEYS = { unseen: 2_000, few: 1_000, shared: 250 };
+/** Keys by whose sizes those of all are guessed. */
+const SAMPLE_KEYS = 1_000;
 /** Time between two looks at how far a scan is, in milliseconds. */
 const SCANNED_MS = 50;
 /** Calls at once where nothing limits the speed: the source need not wait for us. */
@@ -48,6 +52,8 @@ const WORKERS = 2;
 const REPLY_MS = 5_000;
 /** Longest reply to MIGRATE, which waits for the target several times, in milliseconds. */
 const MIGRATE_REPLY_MS = 20_000;
+/** A call that takes longer may have a key of a size that was not asked for, in milliseconds. */
+const SLOW_CALL_MS = 300;
 /** Least speed at which a big key moves, in bytes per millisecond. */
 const BIG_KEY_SPEED = 5_000;
 
@@ -74,6 +80,8 @@ export class StockMover implements SlotMover {
   /** Most keys of one call. */
   readonly #keysMax: number;
   #bigKeys: BigKeys;
+  /** The size that keys of the present round are taken to have, in bytes; undefined: it is asked for. */
+  #usualSize: number | undefined;
   /** Big keys of slots that were scanned and have not started. */
   readonly #found = new Map<number, MovingKey[]>();
   /** Slots of which the present round has seen a key. */
@@ -92,7 +100,10 @@ export class StockMover implements SlotMover {
     this.#migrator = migrator;
     this.#target = target;
     this.#meter = new LoadMeter(scanner, target, context);
-    this.#calls = new MigrateCalls(context, migrator, target, hasSizes, isLeaving);
+    this.#calls = new MigrateCalls(
+      ...[context, migrator, target, hasSizes, isLeaving] as const,
+      (keys) => this.#withSizes(keys),
+    );
     this.#keysMax = isLeaving ? 1 : Infinity;
     this.#hasSizes = hasSizes;
     this.#bigKeys = new BigKeys(context);
@@ -137,7 +148,13 @@ export class StockMover implements SlotMover {
     }
     this.#calls.forgetStuck();
     try {
-      await this.#calls.move([{ bytes, slotId: -1, database: PROBE_DATABASE, size: 0 }]);
+      await this.#calls.move([{
+        bytes,
+        slotId: -1,
+        database: PROBE_DATABASE,
+        size: 0,
+        isGuess: false,
+      }]);
     } finally {
       if (this.#migrator.isOpen) await this.#migrator.pipeline([["DEL", bytes]]);
     }
@@ -193,20 +210,30 @@ export class StockMover implements SlotMover {
   }
 
   async #mayHaveBigKeys(): Promise<boolean> {
+    const sample = await this.#sample();
+    return sample === undefined || mayHaveBigKeys(sample, this.#context.options.bigKeyBytes);
+  }
+
+  /** The size that keys are taken to have; undefined where each one's must be asked for. */
+  async #guessSize(): Promise<number | undefined> {
+    const { options: { bigKeyBytes, bigKeyPolicy }, throttle } = this.#context;
+    if (!this.#hasSizes || !throttle.isUnseen || bigKeyPolicy === "refuse") return undefined;
+    const sample = await this.#sample();
+    return sample === undefined ? undefined : usualSize(sample, bigKeyBytes);
+  }
+
+  /** @returns Undefined when there are several databases: their keys need not be alike. */
+  async #sample(): Promise<KeySample | undefined> {
     const databases = databasesIn(await readInfo(this.#scanner, "keyspace"));
-    // Keys of several databases need not be alike.
-    if (databases.length > 1) return true;
+    if (databases.length > 1) return undefined;
     const { used_memory_dataset } = await readInfo(this.#scanner, "memory");
+    const sample = { keys: databases[0]?.keys ?? 0, datasetBytes: Number(used_memory_dataset) };
     for await (const { database, keys } of this.#scan(ALL_SLOTS)) {
-      const sizes = (await this.#sizesOf(database, keys)).map(({ size }) => size);
-      const sample = {
-        keys: databases[0]!.keys,
-        datasetBytes: Number(used_memory_dataset),
-        sizes: sizes.filter((size) => size !== GONE),
-      };
-      return mayHaveBigKeys(sample, this.#context.options.bigKeyBytes);
+      const some = keys.slice(0, SAMPLE_KEYS);
+      const sizes = (await this.#sizesOf(database, some)).map(({ size }) => size);
+      return { ...sample, sizes: sizes.filter((size) => size !== GONE) };
     }
-    return false;
+    return { ...sample, sizes: [] };
   }
 
   async endLateCopies(mayHaveLateCopies: boolean): Promise<void> {
@@ -223,9 +250,14 @@ export class StockMover implements SlotMover {
       this.#context.progress(slotId)?.scanStarted();
     }
     await this.#meter.measure();
-    await this.#moveSmall(slotIds, signal);
-    this.#bigKeys.forgetOthers(started);
-    await this.#bigKeys.moveAll((key) => this.#moveBig(key, slotIds), signal);
+    this.#usualSize = await this.#guessSize();
+    try {
+      await this.#moveSmall(slotIds, signal);
+      this.#bigKeys.forgetOthers(started);
+      await this.#bigKeys.moveAll((key) => this.#moveBig(key, slotIds), signal);
+    } finally {
+      this.#calls.countNow();
+    }
     const clean = started.filter((slotId) => slotIds.has(slotId) && !this.#seen.has(slotId));
     return { clean, stuck: this.#calls.stuck, refused: this.#bigKeys.refused };
   }
@@ -243,7 +275,12 @@ export class StockMover implements SlotMover {
   /** The keys of these slots at the source. */
   async *#scan(slots: WantedSlots, placement?: Placement): AsyncGenerator<FoundKeys> {
     const { throttle } = this.#context;
-    const count = () => throttle.isUnlimited ? SCAN_KEYS.alone : SCAN_KEYS.shared;
+    const count = () =>
+      throttle.isUnseen
+        ? SCAN_KEYS.unseen
+        : throttle.isUnlimited
+        ? SCAN_KEYS.few
+        : SCAN_KEYS.shared;
     yield* scanKeys(this.#scanner, slots, placement ?? await this.#placement(), count);
   }
 
@@ -262,7 +299,7 @@ export class StockMover implements SlotMover {
     const following = this.#followOpening(queue, opened, slotIds, placement);
     const workers = Array.from(
       { length: WORKERS },
-      (_, i) => this.#work(queue, i, signal).catch((error) => queue.fail(error)),
+      (_, i) => this.#work(queue, i, isOpen, signal).catch((error) => queue.fail(error)),
     );
     try {
       let lookedMs = 0;
@@ -330,9 +367,22 @@ export class StockMover implements SlotMover {
       this.#seen.add(slotId);
       this.#context.progress(slotId)?.seen(1);
     }
-    if (!this.#hasSizes) return keys.map((key) => ({ ...key, database, size: 0 }));
+    const guess = this.#hasSizes ? this.#guess : 0;
+    if (guess !== undefined) {
+      const isGuess = this.#hasSizes;
+      return keys.map(({ bytes, slotId }) => ({ bytes, slotId, database, size: guess, isGuess }));
+    }
+    return this.#keepBack(await this.#sizesOf(database, keys), isOpen);
+  }
+
+  get #guess(): number | undefined {
+    return this.#context.throttle.isUnseen ? this.#usualSize : undefined;
+  }
+
+  /** Keeps big keys back, and keys that do not exist any more. */
+  #keepBack(keys: readonly MovingKey[], isOpen: (slotId: number) => boolean): MovingKey[] {
     const moving: MovingKey[] = [];
-    for (const key of await this.#sizesOf(database, keys)) {
+    for (const key of keys) {
       if (key.size === GONE) this.#context.progress(key.slotId)?.moved(1); // a proxy has moved it
       else if (key.size < this.#context.options.bigKeyBytes) moving.push(key);
       // The next round sees those of slots that are not open yet.
@@ -341,24 +391,46 @@ export class StockMover implements SlotMover {
     return moving;
   }
 
+  /** Asks for sizes that were guessed, of keys of one database. */
+  async #withSizes(keys: readonly MovingKey[]): Promise<readonly MovingKey[]> {
+    if (!keys.some(({ isGuess }) => isGuess)) return keys;
+    // The scan is at another database, perhaps.
+    const sized = await this.#sizesOf(keys[0]!.database, keys, this.#migrator);
+    return this.#keepBack(sized, () => true);
+  }
+
   /** The keys with the memory each takes; {@linkcode GONE} when it does not exist any more. */
-  async #sizesOf(database: number, keys: readonly SlotKey[]): Promise<MovingKey[]> {
-    const sizes = await this.#scanner.pipeline(keys.map(({ bytes }) => [MEMORY, USAGE, bytes]));
+  async #sizesOf(
+    database: number,
+    keys: readonly SlotKey[],
+    redis = this.#scanner,
+  ): Promise<MovingKey[]> {
+    const requests = keys.map(({ bytes }) => [MEMORY, USAGE, bytes]);
+    const sizes = await redis.pipelineIn(database, requests);
     return keys.map(({ bytes, slotId }, i) => {
-      const size = sizes[i];
-      return { bytes, slotId, database, size: size === null ? GONE : Number(size) || 0 };
+      const size = sizes[i] === null ? GONE : Number(sizes[i]) || 0;
+      return { bytes, slotId, database, size, isGuess: false };
     });
   }
 
   /** Moves keys of the queue; all workers but the first only where nothing limits the speed. */
-  async #work(queue: KeyQueue, worker: number, signal: AbortSignal): Promise<void> {
+  async #work(
+    queue: KeyQueue,
+    worker: number,
+    isOpen: (slotId: number) => boolean,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { throttle } = this.#context;
     while (!signal.aborted) {
       if (worker > 0 && !throttle.isUnlimited) return;
       await sleep(throttle.restMs(), signal);
       const keys = await queue.take(() => Math.min(throttle.keys, this.#keysMax));
       if (keys.length === 0 || signal.aborted) break;
-      await this.#calls.move(keys);
+      const startedMs = performance.now();
+      const sure = this.#guess === undefined ? await this.#withSizes(keys) : keys;
+      // A slot that was taken out meanwhile may move the other way by now.
+      await this.#calls.move(sure.filter(({ slotId }) => isOpen(slotId)));
+      if (performance.now() - startedMs > SLOW_CALL_MS) this.#usualSize = undefined;
     }
     signal.throwIfAborted();
   }

@@ -47,7 +47,7 @@ interface Move {
 
 const LOOK_MS = 25;
 /** The dashboard reads all tasks to answer: it is asked seldom. */
-const ASK_MS = 200;
+const ASK_MS = 50;
 
 /** The servers before a move and after it. */
 interface Way {

@@ -137,3 +137,21 @@ Deno.test("a refused big key that is met during a move stays, and its slot can b
   assertEquals(await migration.slot(SLOT), "online 1");
   assertEquals(await sizeOf(source), SMALL.length + 2);
 });
+
+Deno.test("sizes are not asked for while nobody uses the servers and their keys are alike", async () => {
+  await using servers = await RedisServer.startMany(2);
+  const keys = Array.from({ length: 5_000 }, (_, i) => `${TAG}${i}`);
+  using client = await servers[0]!.client();
+  // In one command: a server that has executed many is used.
+  await client.call("MSET", ...keys.flatMap((key) => [key, "x".repeat(64)]));
+  const size = Number(await client.call("MEMORY", "USAGE", keys[0]!));
+  await using migration = await start(servers, { bigKeyBytes: 1024 ** 2 });
+  await migration.queue.add(SLOT, SLOT, 2, 0);
+  await migration.done();
+  const stats = String(await client.call("INFO", "commandstats"));
+  const asked = Number(/cmdstat_memory\|usage:calls=(\d+)/.exec(stats)?.[1]);
+  assert(asked < 3_000, `${asked} sizes`);
+  const { keys: moved, bytes } = migration.queue.moved;
+  assertEquals(moved, keys.length);
+  assert(bytes > 0.8 * size * moved && bytes < 1.2 * size * moved, `${bytes} bytes`);
+});

@@ -5,7 +5,7 @@
  */
 
 import { assertEquals } from "@std/assert";
-import { mayHaveBigKeys } from "../../../../src/migration/mover/big_key_hint.ts";
+import { mayHaveBigKeys, usualSize } from "../../../../src/migration/mover/big_key_hint.ts";
 
 const BIG = 1_000_000;
 /** Keys of 132 bytes, 32 of which the dataset does not count. */
@@ -35,4 +35,15 @@ Deno.test("a big key of the sample says it, and a sample of all keys says it for
 Deno.test("who knows nothing has to look", () => {
   assertEquals(mayHaveBigKeys({ keys: KEYS, datasetBytes: NaN, sizes: ALIKE }, BIG), true);
   assertEquals(mayHaveBigKeys({ keys: KEYS, datasetBytes: 0, sizes: [] }, BIG), true);
+});
+
+Deno.test("keys that are alike have a usual size, unless what may hide among them is too big", () => {
+  const sample = { keys: KEYS, datasetBytes: KEYS * 100, sizes: ALIKE };
+  assertEquals(usualSize(sample, BIG), 132);
+  assertEquals(usualSize({ ...sample, datasetBytes: KEYS * 100 + BIG }, BIG), undefined);
+  const many = 10 * KEYS;
+  assertEquals(usualSize({ ...sample, keys: many, datasetBytes: many * 100 }, BIG), undefined);
+  const unequal = ALIKE.map((size, i) => i % 2 === 0 ? size : 20 * size);
+  assertEquals(usualSize({ ...sample, datasetBytes: 0, sizes: unequal }, BIG), undefined);
+  assertEquals(usualSize({ keys: 3, datasetBytes: 10 * BIG, sizes: [100, 300, 200] }, BIG), 200);
 });

@@ -22,6 +22,7 @@ function keys(count: number, change: Partial<MovingKey> = {}): MovingKey[] {
     slotId: 1,
     database: 0,
     size: 100,
+    isGuess: false,
     ...change,
   }));
 }
