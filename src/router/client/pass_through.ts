@@ -88,7 +88,17 @@ export class PassThrough implements LinkUser {
   static begin(client: Client, parser: RequestParser): PassThrough | null {
     const { sessionBufferBytesMax } = client.shared.options;
     const bytes = parser.leastBytes;
-    if (bytes <= Math.min(PASS_THROUGH_BYTES, sessionBufferBytesMax)) return null;
+    const isLarge = bytes > Math.min(PASS_THROUGH_BYTES, sessionBufferBytesMax);
+    // By a function of its own: what is captured there would be allocated here, for every small request.
+    return isLarge ? PassThrough.#beginLarge(client, parser, bytes, sessionBufferBytesMax) : null;
+  }
+
+  static #beginLarge(
+    client: Client,
+    parser: RequestParser,
+    bytes: number,
+    sessionBufferBytesMax: number,
+  ): PassThrough | null {
     const hold = (canWait: boolean) => {
       const isTooLarge = (canWait ? parser.pendingBulk : bytes) > sessionBufferBytesMax;
       if (!isTooLarge) return null;
