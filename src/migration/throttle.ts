@@ -125,7 +125,9 @@ export class Throttle {
       keysPerSecond === 0 ? 0 : keys / keysPerSecond * 1000,
       bytesPerSecond === 0 ? 0 : bytes / bytesPerSecond * 1000,
     );
-    const budgetMs = Math.max(this.#freeMs, nowMs - BURST_SECONDS * 1000) + spentMs;
+    // Before the first call nothing was left unused.
+    const unusedMs = this.#freeMs === 0 ? 0 : BURST_SECONDS * 1000;
+    const budgetMs = Math.max(this.#freeMs, nowMs - unusedMs) + spentMs;
     this.#freeMs = spentMs === 0 ? nowMs + restMs : Math.max(nowMs + restMs, budgetMs);
   }
 

@@ -124,7 +124,8 @@ export class MigrateCalls {
       this.#movedKeys[slotId]!++;
       this.#movedBytes[slotId]! += size;
     }
-    if (performance.now() - this.#countedMs >= COUNT_MS) this.countNow();
+    const isResting = this.#context.throttle.restMs() > 0;
+    if (isResting || performance.now() - this.#countedMs >= COUNT_MS) this.countNow();
   }
 
   /** Tells slots of all keys that were moved. */
