@@ -13,9 +13,13 @@ export class CoordinatorProcess implements AsyncDisposable {
   readonly #lines: AsyncGenerator<string>;
   #isAlive = true;
 
-  private constructor(config: string) {
-    this.#child = new Deno.Command(Deno.execPath(), {
-      args: ["run", "--quiet", "--allow-all", SCRIPT, config],
+  private constructor(config: string, fileBlocksMax: number | undefined) {
+    const args = [Deno.execPath(), "run", "--quiet", "--allow-all", SCRIPT, config];
+    // Writes fail as on a full disk: the first one that goes beyond is short.
+    const limited = `trap '' XFSZ; ulimit -f ${fileBlocksMax}; exec "$@"`;
+    if (fileBlocksMax !== undefined) args.unshift("sh", "-c", limited, "sh");
+    this.#child = new Deno.Command(args[0]!, {
+      args: args.slice(1),
       stdin: "piped",
       stdout: "piped",
       stderr: "inherit",
@@ -24,9 +28,13 @@ export class CoordinatorProcess implements AsyncDisposable {
     this.#lines = readLines(this.#child.stdout);
   }
 
-  /** Starts the process and waits until its session is open. */
-  static async start(config: string): Promise<CoordinatorProcess> {
-    const process = new CoordinatorProcess(config);
+  /**
+   * Starts the process and waits until its session is open.
+   *
+   * @param fileBlocksMax How long a file may become that it writes, in blocks of 512 bytes. @default any length
+   */
+  static async start(config: string, fileBlocksMax?: number): Promise<CoordinatorProcess> {
+    const process = new CoordinatorProcess(config, fileBlocksMax);
     await process.#answer();
     return process;
   }

@@ -13,7 +13,7 @@ import { openCoordinator } from "../../src/coordinator/open.ts";
 /** Calls that are more than one call of a coordinator. */
 const EXTRA_CALLS: Readonly<
   Record<string, (coordinator: Coordinator, ...args: never[]) => Promise<unknown>>
-> = { increment, incrementLocked, writeUpTo };
+> = { increment, incrementLocked, writeUpTo, createTogether };
 
 /** Adds 1 to a number, `times` times, by compare-and-set. */
 async function increment(coordinator: Coordinator, path: string, times: number): Promise<void> {
@@ -45,6 +45,38 @@ async function incrementLocked(
 /** Writes 1, 2 … `last` into an entry. */
 async function writeUpTo(coordinator: Coordinator, path: string, last: number): Promise<void> {
   for (let value = 1; value <= last; value++) await coordinator.write(path, `${value}`);
+}
+
+/**
+ * Makes entries below `path`, all at once, while it lists them, until one fails.
+ *
+ * @returns The names of those that were made.
+ */
+async function createTogether(
+  coordinator: Coordinator,
+  path: string,
+  data: string,
+): Promise<string[]> {
+  const made: string[] = [];
+  for (let failed = 0, round = 0; failed === 0; round++) {
+    let isBusy = true;
+    const creating = Array.from({ length: 60 }, async (_, i) => {
+      const name = `${round}-${i}`;
+      try {
+        await coordinator.create(`${path}/${name}`, data.slice(i));
+        made.push(name);
+      } catch {
+        failed++;
+      }
+    });
+    const all = Promise.all(creating).then(() => isBusy = false);
+    while (isBusy) {
+      await coordinator.children(path);
+      await new Promise((resolve) => setTimeout(resolve));
+    }
+    await all;
+  }
+  return made;
 }
 
 async function* readLines(): AsyncGenerator<string> {

@@ -12,7 +12,7 @@
 import type { FileLock } from "../../base/file_lock.ts";
 import { logger } from "../../base/log.ts";
 import { Turns } from "../../base/turns.ts";
-import type { Journal } from "./journal.ts";
+import type { Appended, Journal } from "./journal.ts";
 import { isDurable } from "./plan.ts";
 import type { Tree, TreeChange } from "./tree.ts";
 
@@ -35,6 +35,24 @@ interface WaitingCommit {
   readonly deadline: number;
   resolve(): void;
   reject(error: unknown): void;
+}
+
+/** What commits change that share a lock. */
+interface PlannedCommits {
+  /** Sets of changes, in their order. */
+  readonly changes: TreeChange[][];
+  /** Whether one of them must survive a loss of power. */
+  readonly mustSync: boolean;
+  readonly outcomes: readonly PlannedOutcome[];
+}
+
+/** What becomes of a commit, if the sets before it and its own are stored. */
+interface PlannedOutcome {
+  readonly commit: WaitingCommit;
+  /** How many those are. */
+  readonly sets: number;
+  /** Why it changes nothing. */
+  readonly refusal?: unknown;
 }
 
 /** See the header. */
@@ -88,34 +106,23 @@ export class Commits {
   }
 
   async #commitLocked(some: readonly WaitingCommit[]): Promise<void> {
-    const planned: WaitingCommit[] = [];
-    const changes: TreeChange[][] = [];
-    let mustSync = false;
+    let planned: PlannedCommits;
+    let appended: Appended;
     try {
       this.#catchUp();
-      const { tree } = this.#journal;
-      // Nothing is in force before it is in the journal.
-      const draft = some.length === 1 ? tree : tree.copy();
-      for (const each of some) {
-        try {
-          if (performance.now() >= each.deadline) throw new LateCommitError();
-          const its = each.plan(draft);
-          mustSync ||= isDurable(draft, its);
-          if (draft !== tree && its.length > 0) draft.apply(draft.version + 1, its);
-          if (its.length > 0) changes.push(its);
-          planned.push(each);
-        } catch (error) {
-          each.reject(error);
-        }
-      }
-      await this.#journal.append(changes);
-      if (mustSync) await this.#journal.sync();
+      planned = planTogether(some, this.#journal.tree);
+      appended = await this.#journal.append(planned.changes);
+      if (planned.mustSync && appended.count > 0) await this.#journal.sync();
       await this.#compact();
     } finally {
       this.#lock.release();
       this.#done();
     }
-    for (const { resolve } of planned) resolve();
+    for (const { commit: { resolve, reject }, sets, refusal } of planned.outcomes) {
+      if (sets > appended.count) reject(appended.failure);
+      else if (refusal !== undefined) reject(refusal);
+      else resolve();
+    }
   }
 
   async #compact(): Promise<void> {
@@ -126,4 +133,26 @@ export class Commits {
       log.warn("journal not compacted, trying again with the next change: {error}", { error });
     }
   }
+}
+
+/** Plans each commit on what those before it leave; the tree itself stays as it is. */
+function planTogether(some: readonly WaitingCommit[], tree: Tree): PlannedCommits {
+  const changes: TreeChange[][] = [];
+  const outcomes: PlannedOutcome[] = [];
+  let mustSync = false;
+  // Nothing is in force before it is in the journal.
+  const draft = some.length === 1 ? tree : tree.copy();
+  for (const commit of some) {
+    try {
+      if (performance.now() >= commit.deadline) throw new LateCommitError();
+      const its = commit.plan(draft);
+      mustSync ||= isDurable(draft, its);
+      if (draft !== tree && its.length > 0) draft.apply(draft.version + 1, its);
+      if (its.length > 0) changes.push(its);
+      outcomes.push({ commit, sets: changes.length });
+    } catch (refusal) {
+      outcomes.push({ commit, sets: changes.length, refusal });
+    }
+  }
+  return { changes, mustSync, outcomes };
 }

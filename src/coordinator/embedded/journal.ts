@@ -51,6 +51,14 @@ interface ChangesLine {
   readonly changes: readonly TreeChange[];
 }
 
+/** What became of changes that were appended. */
+export interface Appended {
+  /** How many sets are in force, from the first on. */
+  readonly count: number;
+  /** Why no more are. */
+  readonly failure?: unknown;
+}
+
 /** A journal that cannot be read. */
 export class JournalError extends Error {
   override readonly name = "JournalError";
@@ -133,21 +141,27 @@ export class Journal {
   /**
    * Appends sets of changes to a journal that is caught up, and makes them in the tree. They survive a loss of
    * power after {@linkcode Journal.sync}.
+   *
+   * @returns How many are in force: where the disk is full, those whose lines still fit, and what the system says.
    */
-  async append(sets: readonly (readonly TreeChange[])[]): Promise<void> {
-    if (sets.length === 0) return;
+  async append(sets: readonly (readonly TreeChange[])[]): Promise<Appended> {
+    if (sets.length === 0) return { count: 0 };
     await this.#cutTail();
-    const first = this.#tree.version + 1;
-    const lines = sets.map((changes, i): ChangesLine => ({ v: first + i, changes }));
-    const end = this.#offset;
+    const { version } = this.#tree;
+    const lines = sets.map((changes, i): ChangesLine => ({ v: version + 1 + i, changes }));
+    let failure: unknown;
     try {
       await writeAll(this.#file, concat(lines.map((line) => encodeLine(line))));
     } catch (error) {
-      // A full disk: without its newline a line is not in force, and goes now or with the next writer.
-      await this.#file.truncate(end).catch(() => {});
-      throw error;
+      failure = error;
     }
+    // Whole lines are in force, since any process may have read them.
     this.catchUp();
+    const count = this.#tree.version - version;
+    if (failure === undefined) return { count };
+    // The rest goes now, or with the next writer.
+    await this.#file.truncate(this.#offset).catch(() => {});
+    return { count, failure };
   }
 
   /** Resolves when the disk has what was appended. */

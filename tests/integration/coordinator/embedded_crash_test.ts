@@ -57,6 +57,26 @@ Deno.test("embedded store loses nothing when its writer is killed at any moment"
     });
   }));
 
+Deno.test("embedded store keeps exactly what it has acknowledged when the disk is full", async () => {
+  for (const blocks of [200, 230, 260, 290]) {
+    await withFolder(async (dir) => {
+      await withStore(dir, async (reader) => {
+        await reader.create("/n", "");
+        await using writer = await CoordinatorProcess.start(`embedded_dir = ${dir}`, blocks);
+        const made = await writer.call("createTogether", "/n", "z".repeat(1_000)) as string[];
+        assertEquals(await reader.children("/n"), made.sort());
+        assertEquals(await writer.call("children", "/n"), made);
+        // There is room again.
+        await reader.create("/n/later", "");
+        assertEquals(await writer.call("children", "/n"), [...made, "later"]);
+      });
+      await withStore(dir, async (later) => {
+        assertEquals((await later.children("/n")).at(-1), "later");
+      });
+    });
+  }
+});
+
 Deno.test("embedded store survives a change that was cut at any byte", () =>
   withFolder(async (dir) => {
     await withStore(dir, async (coordinator) => {
