@@ -6,6 +6,7 @@
 
 import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
+import { openReserve } from "../base/free_descriptors.ts";
 
 /** Lookups under way, by name: those who want the same at the same time share one. */
 const pending = new Map<string, Promise<readonly string[]>>();
@@ -35,7 +36,12 @@ async function ask(hostname: string): Promise<readonly string[]> {
     return byTurns(await lookup(hostname, { all: true, verbatim: true }));
   } catch (error) {
     const code = (error as { code?: string }).code ?? "";
-    const cause = CAUSES[code] ?? (code || (error as Error).message);
+    // Without a descriptor the system finds no name, either.
+    const reserve = openReserve();
+    reserve?.close();
+    const cause = reserve === undefined
+      ? "cannot be looked up now: too many open files"
+      : CAUSES[code] ?? (code || (error as Error).message);
     throw new Error(`the name "${hostname}" ${cause}`, { cause: error });
   }
 }

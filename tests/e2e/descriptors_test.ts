@@ -110,6 +110,21 @@ Deno.test("with read_mode = direct, who comes without a descriptor left is told 
   }
 });
 
+Deno.test("a name that is not found for want of descriptors is not said to have no address", async () => {
+  const code = `
+    import { lookUp } from "${new URL("../../src/io/lookup.ts", import.meta.url)}";
+    const held = [await lookUp("localhost").then(() => null)];
+    try { for (;;) held.push(Deno.openSync("/dev/null")); } catch { /* none is left */ }
+    const said = await lookUp("localhost").catch(({ message }) => message);
+    for (const file of held) file?.close();
+    console.log(said);`;
+  const deno = [Deno.execPath(), "eval", "--config", "deno.json", code];
+  const child = new Child("sh", { args: ["-c", 'ulimit -n 128; exec "$@"', "sh", ...deno] });
+  await child.ended;
+  const said = 'the name "localhost" cannot be looked up now: too many open files';
+  assertEquals(child.stdout.trim(), said, child.stderr);
+});
+
 Deno.test("a dashboard whose HTTP connections are used up goes on", async () => {
   await using folder = await StoreFolder.make();
   const port = freePort();
