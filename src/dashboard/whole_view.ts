@@ -40,6 +40,8 @@ export interface KnowingParts {
 export async function wholeView(parts: KnowingParts): Promise<ClusterView> {
   const { options, access, sentinels, outages, migrations, publisher } = parts;
   const { store, coordinator, addr, version, failover, failoverAfterMs, needsToken } = options;
+  // No task that is not read yet may pass for one that is done.
+  await migrations?.known;
   return {
     product: store.product,
     version,

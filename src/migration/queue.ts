@@ -89,6 +89,7 @@ export class MigrationQueue {
   readonly #streams: StreamSet;
   readonly #scheduler: Scheduler;
   #state: "new" | "running" | "paused" | "stopped" = "new";
+  readonly #known = Promise.withResolvers<void>();
   #pause: MigratePause | undefined;
   #watch: Watch<readonly string[]> | undefined;
   #following: Promise<void> = Promise.resolve();
@@ -139,7 +140,14 @@ export class MigrationQueue {
    * @throws {CoordinatorError} When it cannot be read whether migrations are paused.
    */
   async start(): Promise<void> {
-    if (this.#state !== "new") return;
+    try {
+      if (this.#state === "new") await this.#begin();
+    } finally {
+      this.#known.resolve();
+    }
+  }
+
+  async #begin(): Promise<void> {
     const { store } = this.#control;
     this.#pause = await loadMigratePause(store);
     this.#state = this.#pause === undefined ? "running" : "paused";
@@ -159,6 +167,7 @@ export class MigrationQueue {
   /** Ends all work within a few seconds; slots and tasks stay as the store says. */
   async stop(): Promise<void> {
     this.#state = "stopped";
+    this.#known.resolve();
     this.#watch?.close();
     const ended = Promise.all([
       this.#streams.stopAll(),
@@ -322,6 +331,11 @@ export class MigrationQueue {
   views(): MigrationView[] {
     const isPaused = this.#state === "paused";
     return this.#jobs.inOrder().map((job) => job.view(this.#streams.retryOf(job), isPaused));
+  }
+
+  /** Resolves when the tasks were read that others have left, or could not be read: nobody waits for long. */
+  get known(): Promise<void> {
+    return this.#known.promise;
   }
 
   /** How far all tasks together are; null when there are none. */

@@ -14,6 +14,7 @@ import { loadIntent } from "../../../src/control/intent.ts";
 import { loadActionNames } from "../../../src/store/actions.ts";
 import { createFence, deleteFence } from "../../../src/store/fences.ts";
 import { createProxy, deleteProxy, loadProxy } from "../../../src/store/proxies.ts";
+import { createMigrateTask } from "../../../src/store/migrate_tasks.ts";
 import { loadSlot } from "../../../src/store/slots.ts";
 import type { Store } from "../../../src/store/store.ts";
 import { DashboardServer } from "../../support/dashboard_server.ts";
@@ -624,4 +625,30 @@ Deno.test("a slot does not stay blocked for a proxy that died while it was being
   assertEquals((await loadSlot(store, 7)).group_id, 1);
   await deleteFence(store, proxy.addr);
   await until(async () => (await loadSlot(store, 7)).group_id === 2);
+});
+
+Deno.test("a dashboard that takes over shows no migration as done that it has not read yet", async () => {
+  await using folder = await StoreFolder.make();
+  const store = await folder.open();
+  const slotIds = Array.from({ length: 50 }, (_, slotId) => slotId);
+  for (const slot_id of slotIds) {
+    await createMigrateTask(store, {
+      ...{ slot_id, new_group: 1, delay: 0, create_at: "1700000000", percent: 0 },
+      status: "pending",
+    });
+  }
+  // The coordinator is slow.
+  const { coordinator, paths } = store;
+  const children = coordinator.children.bind(coordinator);
+  coordinator.children = async (path) => {
+    if (path === paths.migrateTasks) await delay(300);
+    return await children(path);
+  };
+  await using dashboard = await DashboardServer.start(store, { waitsForLead: false });
+  await until(async () => {
+    const { status, json } = await dashboard.get("/api/cluster");
+    // Group 1 does not exist: they stay.
+    if (status === 200) assertEquals(json.migrations.length, 50);
+    return status === 200;
+  });
 });
