@@ -62,6 +62,7 @@ export class Leadership {
   readonly #store: Store;
   readonly #events: LeadershipEvents;
   readonly #own: string;
+  readonly #decided = Promise.withResolvers<void>();
   #leader = "";
   /** The version of the epoch as we wrote it; undefined while we do not lead. */
   #epoch: number | undefined;
@@ -86,6 +87,11 @@ export class Leadership {
     return this.#epoch !== undefined;
   }
 
+  /** Resolves when this dashboard leads for the first time, knows who else does, or cannot tell. */
+  get decided(): Promise<void> {
+    return this.#decided.promise;
+  }
+
   /** Where the leader is, `host:port`; empty while no dashboard leads. */
   get leader(): string {
     return this.#leader;
@@ -103,6 +109,7 @@ export class Leadership {
   /** Gives the lead up, and the entry with it. */
   async stop(): Promise<void> {
     this.#isStopping = true;
+    this.#decided.resolve();
     this.#wake();
     await this.#running;
   }
@@ -172,6 +179,7 @@ export class Leadership {
           backoff.reset();
         }
       } catch (error) {
+        this.#decided.resolve();
         if (error instanceof ClosedError) return;
         log.warn("this dashboard cannot lead yet, retrying: {error}", { error });
         await this.#pause(backoff.nextMs());
@@ -204,6 +212,7 @@ export class Leadership {
           continue;
         }
         this.#leader = addrOf(entry.data);
+        this.#decided.resolve();
         if (warned === entry.data) continue;
         warned = entry.data;
         log.info("this dashboard stands by: the one at {leader} leads", { leader: this.#leader });
@@ -228,6 +237,7 @@ export class Leadership {
       throw error;
     }
     this.#epoch = epoch;
+    this.#decided.resolve();
     this.#leader = addrOf(this.#own);
     log.info("this dashboard takes the lead");
     try {

@@ -185,10 +185,8 @@ export class Dashboard implements Control {
    * @throws {NotLeaderError} When another dashboard leads.
    */
   get migrations(): MigrationQueue {
-    if (this.#migrations === undefined) {
-      throw new NotLeaderError(this.#leadership.leader, this.isLeading);
-    }
-    return this.#migrations;
+    if (this.#migrations !== undefined) return this.#migrations;
+    throw new NotLeaderError(this.#leadership.leader, this.isLeading);
   }
 
   /** Credentials of the Redis servers. */
@@ -323,14 +321,16 @@ export class Dashboard implements Control {
   }
 
   /**
-   * Checks that this dashboard may change anything; if it is just taking over, waits for that.
+   * Checks that this dashboard may change anything; if it is just started or taking over, waits for that.
    *
    * @throws {NotLeaderError} When another one leads, or taking over takes too long.
    */
   async checkLead(): Promise<void> {
-    if (this.#leadership.isLeading && this.#migrations === undefined) {
+    if (this.#migrations === undefined) {
       const late = new AbortController();
-      await Promise.race([this.#takingOver.promise, sleep(TAKING_OVER_MS, late.signal)]);
+      const taken = () => this.isLeading ? this.#takingOver.promise : undefined;
+      const lateness = sleep(TAKING_OVER_MS, late.signal);
+      await Promise.race([this.#leadership.decided.then(taken), lateness]);
       late.abort();
     }
     if (!this.#leadership.isLeading) throw new NotLeaderError(this.#leadership.leader);

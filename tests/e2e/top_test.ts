@@ -45,6 +45,7 @@ Deno.test("top in a terminal follows keys, the size and the dashboard, and leave
     async () => {
       await using terminal = PseudoTerminal.start(words, SIZE, XTERM);
       await terminal.shows("slots 1024/1024");
+      await terminal.shows("proxies 1/1"); // there is one to look inside
       assertStringIncludes(terminal.output, "\x1b[?1049h");
       assert(/\x1b\[3\dm/.test(terminal.output), "there are colours");
       assertEquals(terminal.screen.split("\n").length, SIZE.rows);

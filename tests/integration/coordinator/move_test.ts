@@ -145,6 +145,8 @@ Deno.test("a proxy that does not come over keeps the new store from being change
     servers: [server],
     config: { embedded_dir: at.one.dir },
   });
+  // Its dashboard leads, and has made its folders.
+  await (await fetch(proxy.url("/api/cluster"))).body?.cancel();
   let isPaused = false;
   const moving = moveProduct({
     ...at.options,
