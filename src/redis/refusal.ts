@@ -23,8 +23,14 @@ export function withRemedy(
   request: readonly unknown[],
 ): RedisError {
   const { message } = error;
-  const remedy = remedyOf(message, address, user === "" ? "default" : user, request.map(String));
+  // All but these may be values of megabytes.
+  const words = request.slice(0, 2).map(wordText);
+  const remedy = remedyOf(message, address, user === "" ? "default" : user, words);
   return remedy === "" ? error : new RedisError(`${message.trimEnd()} (${remedy})`);
+}
+
+function wordText(word: unknown): string {
+  return word instanceof Uint8Array ? new TextDecoder().decode(word) : String(word);
 }
 
 function remedyOf(

@@ -22,5 +22,13 @@ Deno.test("a refusal names the server and the rule that is missing, other errors
       ["ERR no such key", ["MIGRATE"], ""],
       ["BUSYKEY exists", ["RESTORE"], ""],
     ] as const
-  ) assertEquals(told(message, ...request), `${message}${remedy}`);
+  ) {
+    assertEquals(told(message, ...request), `${message}${remedy}`);
+    // Commands that are sent often are bytes.
+    const bytes = request.map((word) => new TextEncoder().encode(word));
+    assertEquals(
+      withRemedy(new RedisError(message), "a:1", "", bytes).message,
+      `${message}${remedy}`,
+    );
+  }
 });
