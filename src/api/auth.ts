@@ -212,7 +212,7 @@ function isThisMachine({ request, remote }: IncomingRequest): boolean {
 
 /** The address that a server on this machine says it got a request from; `undefined`: none says so. */
 export function lastForwarded({ request, remote }: IncomingRequest): string | undefined {
-  if (!isLoopback(remote.replace(/^::ffff:/, ""))) return undefined;
+  if (!isLoopback(remote)) return undefined;
   return request.headers.get("x-forwarded-for")?.split(",").at(-1)?.trim() ??
     request.headers.get("x-real-ip") ?? undefined;
 }

@@ -135,7 +135,7 @@ function headersFor({ request, remote }: IncomingRequest, leader: string): Heade
   headers.set("host", request.headers.get("host") ?? leader);
   headers.set(PASSED_ON, Deno.hostname());
   // A server in front of us on this machine has said where the request came from.
-  if (!isLoopback(remote.replace(/^::ffff:/, ""))) headers.append(FORWARDED_FOR, remote);
+  if (!isLoopback(remote)) headers.append(FORWARDED_FOR, remote);
   return headers;
 }
 

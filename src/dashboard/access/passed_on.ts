@@ -29,7 +29,7 @@ export async function nameClient(
 ): Promise<void> {
   headers.delete(HEADER);
   // To the leader, a loopback address would mean its own machine.
-  if (!token.isSet || isLoopback(address.replace(/^::ffff:/, ""))) return;
+  if (!token.isSet || isLoopback(address)) return;
   const at = `${Date.now()}`;
   const signature = await signatureOf(token.reveal(), signedText(address, at, request, url));
   headers.set(HEADER, `${address}, ${at}, ${signature}`);

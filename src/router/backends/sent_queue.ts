@@ -169,19 +169,11 @@ export class SentQueue {
     const batch = this.#newest;
     if (batch === null || writes !== this.#writes) return [];
     let lastSent: Request | null = null;
-    let sent = 0;
-    let at = 0;
-    for (let r = this.head; r !== null; r = r.nextSent) {
-      at++;
-      if (r.sentIn === batch) continue;
-      lastSent = r;
-      sent = at;
-    }
+    for (let r = this.head; r !== null; r = r.nextSent) if (r.sentIn !== batch) lastSent = r;
     const first = lastSent === null ? this.head : lastSent.nextSent;
     if (lastSent === null) this.head = null;
     else lastSent.nextSent = null;
     this.#tail = lastSent;
-    this.length = sent;
     const unsent: Request[] = [];
     for (let r = first; r !== null;) {
       const next: Request | null = r.nextSent;
@@ -189,6 +181,7 @@ export class SentQueue {
       unsent.push(r);
       r = next;
     }
+    this.length -= unsent.length;
     return unsent;
   }
 
