@@ -31,7 +31,7 @@ import {
   type SwitchedAnswer,
 } from "./answers.ts";
 import type { ClusterView, SentinelsView } from "./cluster_view.ts";
-import { queryOf, segmentOf } from "./dashboard_requests.ts";
+import { type LeaderFinder, queryOf, segmentOf } from "./dashboard_requests.ts";
 import { UsersClient } from "./users_client.ts";
 
 /** See the header. Its methods reject as those of {@linkcode DashboardRequests} do. */
@@ -39,6 +39,16 @@ export class DashboardClient extends UsersClient {
   /** The dashboard that gets the requests, `host:port`: the address that was given, or the leader that it named. */
   get address(): string {
     return this.requests.address;
+  }
+
+  /** Whether a dashboard has answered yet. */
+  get hasAnswered(): boolean {
+    return this.requests.hasAnswered;
+  }
+
+  /** As {@linkcode DashboardRequests.followLeader}. */
+  followLeader(find: LeaderFinder): void {
+    this.requests.followLeader(find);
   }
 
   // -- the cluster --

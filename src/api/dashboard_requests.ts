@@ -6,7 +6,8 @@
  *                    └─────────────────┘
  *                                      ├── 503 + leader ──► the same to the leader, once
  *                                      ├── anything else ──► DashboardError
- *                                      └── nothing ──► DashboardUnreachableError
+ *                                      └── nothing ──► who leads now? the same to that one, once
+ *                                                       └── nobody else ──► DashboardUnreachableError
  *
  * @module
  */
@@ -54,6 +55,9 @@ export interface DashboardAccess {
   readonly sender?: "cli" | "proxy";
 }
 
+/** Finds out which dashboard leads now; `undefined` when that is not known. Rejects never. */
+export type LeaderFinder = () => Promise<Address | undefined>;
+
 type Method = "GET" | "POST" | "PUT" | "DELETE";
 
 /** What is asked of the dashboard. */
@@ -89,6 +93,7 @@ export class DashboardRequests {
   #address: Address;
   /** Whether it has answered. */
   #isUp = false;
+  #findLeader: LeaderFinder | undefined;
 
   /** Connects nothing yet. */
   constructor(access: DashboardAccess) {
@@ -104,6 +109,19 @@ export class DashboardRequests {
   /** Who is asked, `host:port`. */
   get address(): string {
     return formatAddress(this.#address);
+  }
+
+  /**
+   * Has a dashboard that has answered before, and does not any more, replaced by the one that leads then. A change
+   * goes there only if it has surely not come to the other one.
+   */
+  followLeader(find: LeaderFinder): void {
+    this.#findLeader = find;
+  }
+
+  /** Whether a dashboard has answered yet. */
+  get hasAnswered(): boolean {
+    return this.#isUp;
   }
 
   /** Reads something. */
@@ -149,8 +167,11 @@ export class DashboardRequests {
         const reply = await this.#sendToLeader(question);
         if (reply.status !== UNAVAILABLE || !mayBeStarting) return reply;
       } catch (error) {
+        const failed = this.address;
         // The leader that was named may be gone for good: whoever asks again is told of the next one.
         this.#address = this.#given;
+        const leader = await this.#leaderAfter(error, question, failed);
+        if (leader !== undefined) return await this.#sendTo(leader, question);
         if (!mayBeStarting || !isRefused(error)) throw error;
       }
       this.#address = this.#given;
@@ -164,6 +185,28 @@ export class DashboardRequests {
     if (leader === undefined) return reply;
     this.#address = leader;
     return await this.#send(question);
+  }
+
+  /** Who leads after a failure, when it is another one and the request may be sent again; otherwise `undefined`. */
+  async #leaderAfter(
+    error: unknown,
+    { isChange }: Question<unknown>,
+    failed: string,
+  ): Promise<Address | undefined> {
+    if (!this.#isUp || !(error instanceof DashboardUnreachableError)) return undefined;
+    if (isChange && error.reason !== "unreachable") return undefined;
+    const leader = await this.#findLeader?.();
+    return leader === undefined || formatAddress(leader) === failed ? undefined : leader;
+  }
+
+  async #sendTo(leader: Address, question: Question<unknown>): Promise<Reply> {
+    this.#address = leader;
+    try {
+      return await this.#send(question);
+    } catch (error) {
+      this.#address = this.#given;
+      throw error;
+    }
   }
 
   /** Where a dashboard that stands by sends us, unless it is where we have just been. */

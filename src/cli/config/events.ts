@@ -65,9 +65,10 @@ export const eventsCommand = configCommand({
   flags: [LIMIT, SINCE, KIND, FOLLOW],
   run: async (values, context) => {
     const filter = filterOf(values);
-    const client = await context.client();
+    const isFollowing = isGiven(values, FOLLOW);
+    const client = await (isFollowing ? context.followingClient() : context.client());
     const answer = await client.events(filter);
-    if (isGiven(values, FOLLOW)) return await follow(client, context, filter, answer);
+    if (isFollowing) return await follow(client, context, filter, answer);
     return { json: answer, text: tableOf(answer) };
   },
 });

@@ -19,7 +19,7 @@ export const drainRow: ConfigRow = {
   run: (values, context) => {
     const groupId = readValue(values, GROUP_ID);
     const delay = isGiven(values, DELAY) ? { delay: readValue(values, DELAY) } : {};
-    return carryOutPlan(values, () => context.client(), {
+    return carryOutPlan(values, context, {
       plan: (client) => client.planDrain(groupId),
       queue: (client) => client.drainGroup(groupId, delay),
     });

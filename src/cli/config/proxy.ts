@@ -5,6 +5,7 @@
  */
 
 import { delay } from "@std/async/delay";
+import type { DashboardClient } from "../../api/dashboard_client.ts";
 import type { ProxyState } from "../../model/proxy.ts";
 import {
   type CommandGroup,
@@ -17,6 +18,7 @@ import { PROXY_NAME } from "../parts/arguments.ts";
 import { configCommand, type ConfigRow } from "../parts/config_command.ts";
 import type { CommandOutput } from "../parts/output.ts";
 import type { CommandContext } from "../parts/context.ts";
+import { isDashboardAway } from "../parts/migration_wait.ts";
 import { formatTable } from "../parts/table.ts";
 
 /** Time limit for a proxy to register, and then to serve, in milliseconds. */
@@ -94,8 +96,8 @@ async function checkRegistered(values: FlagValues, context: CommandContext): Pro
 /** @throws {Error} When no proxy of that name registers in time. */
 async function untilRegistered(values: FlagValues, context: CommandContext): Promise<void> {
   const name = readValue(values, PROXY_NAME);
-  const client = await context.client();
-  await until(`proxy ${name} has not registered`, async () => {
+  const client = await context.followingClient();
+  await until(client, `proxy ${name} has not registered`, async () => {
     return (await client.proxies() ?? []).some(({ id }) => id === name);
   });
 }
@@ -103,17 +105,27 @@ async function untilRegistered(values: FlagValues, context: CommandContext): Pro
 /** @throws {Error} When it does not serve every slot in time. */
 async function untilServing(values: FlagValues, context: CommandContext): Promise<void> {
   const name = readValue(values, PROXY_NAME);
-  const client = await context.client();
-  await until(`proxy ${name} does not serve every slot`, async () => {
+  const client = await context.followingClient();
+  await until(client, `proxy ${name} does not serve every slot`, async () => {
     const proxy = (await client.cluster()).proxies.find(({ id }) => id === name);
     // Codis 2.0's own proxies do not report slots_offline.
     return proxy?.state === "online" && proxy.is_reachable && (proxy.slots_offline ?? 0) === 0;
   });
 }
 
-async function until(complaint: string, isReached: () => Promise<boolean>): Promise<void> {
+async function until(
+  client: DashboardClient,
+  complaint: string,
+  isReached: () => Promise<boolean>,
+): Promise<void> {
   const endMs = performance.now() + START_MS;
-  while (!await isReached()) {
+  for (;;) {
+    try {
+      if (await isReached()) return;
+    } catch (error) {
+      // Another dashboard may be taking over.
+      if (!client.hasAnswered || !isDashboardAway(error) || performance.now() >= endMs) throw error;
+    }
     if (performance.now() >= endMs) throw new Error(`${complaint} after ${START_MS / 1000} s`);
     await delay(POLL_MS);
   }

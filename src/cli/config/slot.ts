@@ -215,9 +215,10 @@ async function migrate(values: FlagValues, context: CommandContext): Promise<Com
   const { from, to } = readSlotRange(values);
   const groupId = readValue(values, GROUP_ID);
   const delay = isGiven(values, DELAY) ? readValue(values, DELAY) : 0;
-  const client = await context.client();
+  const isWaiting = isGiven(values, WAIT);
+  const client = await (isWaiting ? context.followingClient() : context.client());
   const queue = () => client.migrate({ from, to, new_group: groupId, delay });
-  if (isGiven(values, WAIT)) return await queueAndWait(client, queue);
+  if (isWaiting) return await queueAndWait(client, queue);
   const text = `${countOf(to - from + 1, "task")} queued: ${
     rangeText(from, to)
   } → group ${groupId}`;
@@ -249,7 +250,7 @@ function rebalance(values: FlagValues, context: CommandContext): Promise<Command
     ...(isGiven(values, BY) ? { by: readValue(values, BY) } : {}),
     ...(isGiven(values, DELAY) ? { delay: readValue(values, DELAY) } : {}),
   };
-  return carryOutPlan(values, () => context.client(), {
+  return carryOutPlan(values, context, {
     plan: (client) => withChoice(client.planRebalance(request)),
     queue: (client) => withChoice(client.rebalance(request)),
   });

@@ -2,6 +2,7 @@
  * What a config command works with: the config, the client of the dashboard, the store.
  *
  *     --dashboard ─► dashboard_addr ─► the embedded store's own record ─► nothing: say what to do
+ *          └─ gone while a command goes on: the leader in the store
  *
  * @module
  */
@@ -21,7 +22,7 @@ import { loadConfig, parseConfig } from "../../config/load.ts";
 import { ConfigError } from "../../config/error.ts";
 import type { Coordinator } from "../../coordinator/coordinator.ts";
 import { openCoordinator } from "../../coordinator/open.ts";
-import { decodeDashboard } from "../../model/dashboard.ts";
+import { type DashboardRecord, decodeDashboard } from "../../model/dashboard.ts";
 import { checkIsHere } from "../../store/moves.ts";
 import { readIfThere, type Store, storeOf } from "../../store/store.ts";
 import { askOverTls } from "./product_tls.ts";
@@ -34,6 +35,8 @@ import { parseWhole, parseWord } from "./arguments.ts";
 const DASHBOARD_WAIT_SECONDS_MAX = 3600;
 /** Time between two reads of the dashboard's record in the store, in milliseconds. */
 const STORED_POLL_MS = 200;
+/** How long the coordinator may take to say which dashboard leads, in milliseconds. */
+const FIND_LEADER_MS = 3_000;
 
 /** The environment variable with the token of whoever uses the command. */
 export const TOKEN_VARIABLE = "CODIS_DASHBOARD_TOKEN";
@@ -122,6 +125,27 @@ export class CommandContext implements AsyncDisposable {
    */
   async client(): Promise<DashboardClient> {
     return this.#client ??= await this.#makeClient();
+  }
+
+  /**
+   * The same for a command that goes on for a while: when the dashboard is gone, it asks the one that leads then, as
+   * the coordinator says.
+   *
+   * @throws {NoDashboardError} When nothing says where the dashboard is.
+   */
+  async followingClient(): Promise<DashboardClient> {
+    const client = await this.client();
+    const config = await this.config();
+    // Whoever names a dashboard may have the config file of another cluster.
+    const isAsked = isGiven(this.#values, DASHBOARD);
+    if (isAsked && !await isLedBy(client, config.product, await storedLeader(config))) {
+      return client;
+    }
+    client.followLeader(async () => {
+      const leader = await storedLeader(config);
+      return leader && parseAddress(leader.addr);
+    });
+    return client;
   }
 
   /**
@@ -228,6 +252,36 @@ export function ownToken(): Secret | undefined {
 async function storedDashboard(store: Store): Promise<Address | undefined> {
   const json = await readIfThere(store, store.paths.dashboard);
   return json === undefined ? undefined : parseAddress(decodeDashboard(json).addr);
+}
+
+/** The dashboard that leads, as the store of a config says; `undefined` when none does, or it cannot be read now. */
+async function storedLeader(config: Config): Promise<DashboardRecord | undefined> {
+  let coordinator: Coordinator | undefined;
+  try {
+    // Opening would create it.
+    if (config.coordinator === "embedded" && !await isOnDisk(config.embeddedDir)) return undefined;
+    coordinator = await openCoordinator(config, AbortSignal.timeout(FIND_LEADER_MS));
+    const store = storeOf(coordinator, config.product);
+    const json = await readIfThere(store, store.paths.dashboard);
+    return json === undefined ? undefined : decodeDashboard(json);
+  } catch (error) {
+    logger("config").debug("it is not known which dashboard leads: {error}", { error });
+    return undefined;
+  } finally {
+    await coordinator?.close();
+  }
+}
+
+/** Whether a product's leader in a store is the dashboard that answers a client: then it is the same cluster. */
+async function isLedBy(
+  client: DashboardClient,
+  product: string,
+  leader: DashboardRecord | undefined,
+): Promise<boolean> {
+  if (leader === undefined) return false;
+  const view = await client.cluster();
+  const { addr, pid } = view.dashboard;
+  return view.product === product && addr === leader.addr && pid === leader.pid;
 }
 
 /** Whether there is a file or folder. */

@@ -3,7 +3,7 @@
  *
  *     names before ─► queue ─► names that are new: ours ─► poll ─► all gone: done
  *                                                           ├─► one is stuck for too long: give up
- *                                                           ├─► the dashboard is away for too long: give up
+ *                                                           ├─► no dashboard leads for too long: give up
  *                                                           └─► Ctrl-C: leave the tasks running
  *
  * @module
@@ -69,14 +69,17 @@ export async function queueAndWait(
   const before = new Set((await client.cluster()).migrations.map(({ name }) => name));
   using interrupt = new Interrupt();
   const json = await queue();
-  const first = await client.cluster().catch((error: Error) => {
-    throw new Error(`${error.message}; ${LEFT_RUNNING}`, { cause: error });
-  });
-  const ours = first.migrations.filter(({ name }) => !before.has(name));
   using progress = new Progress();
+  const polls = new Polls(client, progress, interrupt);
+  const first = await polls.next();
+  if (first === undefined) {
+    progress.say(LEFT_RUNNING);
+    return { exitCode: INTERRUPTED };
+  }
+  const ours = first.migrations.filter(({ name }) => !before.has(name));
   progress.say(`waiting for ${countOf(ours.length, "task")}; Ctrl-C leaves them running`);
-  const wait = new Wait(client, ours, progress);
-  const last = await wait.run(first, interrupt);
+  const wait = new Wait(polls, ours, progress);
+  const last = await wait.run(first);
   if (last === undefined) {
     progress.say(`${countOf(wait.left, "task")} of ${ours.length} left; ${LEFT_RUNNING}`);
     return { exitCode: INTERRUPTED };
@@ -85,8 +88,66 @@ export async function queueAndWait(
   return { json, text: `${countOf(ours.length, "slot")} moved` };
 }
 
-class Wait {
+/** Looks at the cluster, also while dashboards come and go. */
+class Polls {
   readonly #client: DashboardClient;
+  readonly #progress: Progress;
+  readonly #interrupt: Interrupt;
+  #told = "";
+
+  constructor(client: DashboardClient, progress: Progress, interrupt: Interrupt) {
+    this.#client = client;
+    this.#progress = progress;
+    this.#interrupt = interrupt;
+  }
+
+  /**
+   * The cluster; `undefined` when we were interrupted before.
+   *
+   * @throws {Error} When no dashboard leads for too long.
+   */
+  async next(): Promise<ClusterView | undefined> {
+    const { address } = this.#client;
+    const beganMs = performance.now();
+    for (;;) {
+      const view = await Promise.race([this.#interrupt.seen, this.#ask(beganMs)]);
+      if (this.#interrupt.isSeen) return undefined;
+      if (view) {
+        const now = this.#client.address;
+        if (now !== address) this.#progress.say(`dashboard ${now} leads now`);
+        this.#told = "";
+        return view;
+      }
+      await this.pause();
+    }
+  }
+
+  /** Waits until the next look is due, or Ctrl-C. */
+  async pause(): Promise<void> {
+    await Promise.race([this.#interrupt.seen, delay(POLL_MS)]);
+  }
+
+  /** The cluster; `undefined` while no dashboard leads: another one may be taking over. */
+  async #ask(beganMs: number): Promise<ClusterView | undefined> {
+    try {
+      return await this.#client.cluster();
+    } catch (error) {
+      if (!isDashboardAway(error)) {
+        throw new Error(`${(error as Error).message}; ${LEFT_RUNNING}`, { cause: error });
+      }
+      if (performance.now() - beganMs > AWAY_MS) {
+        const what = `no dashboard has led for ${AWAY_MS / 1000} s: ${error.message}`;
+        throw new Error(`${what}; ${LEFT_RUNNING}`, { cause: error });
+      }
+      if (error.message !== this.#told) this.#progress.say(`${error.message}; trying again`);
+      this.#told = error.message;
+      return undefined;
+    }
+  }
+}
+
+class Wait {
+  readonly #polls: Polls;
   readonly #names: ReadonlySet<string>;
   readonly #progress: Progress;
   /** Since when each task is stuck, by its name, by our clock. */
@@ -94,45 +155,28 @@ class Wait {
   /** How many tasks are not done. */
   left = 0;
 
-  constructor(client: DashboardClient, tasks: readonly MigrationView[], progress: Progress) {
-    this.#client = client;
+  constructor(polls: Polls, tasks: readonly MigrationView[], progress: Progress) {
+    this.#polls = polls;
     this.#names = new Set(tasks.map(({ name }) => name));
     this.#progress = progress;
   }
 
   /** @returns The cluster without our tasks; `undefined` when we were interrupted before. */
-  async run(first: ClusterView, interrupt: Interrupt): Promise<ClusterView | undefined> {
-    let lastAnswerMs = performance.now();
-    for (let view: ClusterView | undefined = first;;) {
-      if (view !== undefined) {
-        lastAnswerMs = performance.now();
-        const tasks = view.migrations.filter(({ name }) => this.#names.has(name));
-        this.left = tasks.length;
-        if (tasks.length === 0) return view;
-        // An older dashboard does not send it.
-        const isPaused = typeof view.migrations_paused_since === "number";
-        if (isPaused) this.#stuckSinceMs.clear();
-        else for (const task of tasks) this.#checkStuck(task, view.at);
-        const text = isPaused ? PAUSED : describe(tasks, view);
-        this.#progress.show(this.#names.size - tasks.length, this.#names.size, text);
-      }
-      await Promise.race([interrupt.seen, delay(POLL_MS)]);
-      if (interrupt.isSeen) return undefined;
-      view = await this.#poll(lastAnswerMs);
+  async run(first: ClusterView): Promise<ClusterView | undefined> {
+    for (let view: ClusterView | undefined = first; view !== undefined;) {
+      const tasks = view.migrations.filter(({ name }) => this.#names.has(name));
+      this.left = tasks.length;
+      if (tasks.length === 0) return view;
+      // An older dashboard does not send it.
+      const isPaused = typeof view.migrations_paused_since === "number";
+      if (isPaused) this.#stuckSinceMs.clear();
+      else for (const task of tasks) this.#checkStuck(task, view.at);
+      const text = isPaused ? PAUSED : describe(tasks, view);
+      this.#progress.show(this.#names.size - tasks.length, this.#names.size, text);
+      await this.#polls.pause();
+      view = await this.#polls.next();
     }
-  }
-
-  /** The cluster; `undefined` while no dashboard answers: another one may be taking over. */
-  async #poll(lastAnswerMs: number): Promise<ClusterView | undefined> {
-    try {
-      return await this.#client.cluster();
-    } catch (error) {
-      if (!isDashboardAway(error)) throw error;
-      const isOver = performance.now() - lastAnswerMs > AWAY_MS;
-      if (isOver) throw new Error(`${error.message}; ${LEFT_RUNNING}`, { cause: error });
-      this.#progress.say(`${error.message}; trying again`);
-      return undefined;
-    }
+    return undefined;
   }
 
   #checkStuck(task: MigrationView, viewAt: number): void {

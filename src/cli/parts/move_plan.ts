@@ -15,6 +15,7 @@ import { DashboardError } from "../../api/dashboard_errors.ts";
 import { type Flag, type FlagValues, isGiven, UsageError } from "./subcommand.ts";
 import { WAIT } from "./arguments.ts";
 import { queueAndWait, queueOnly } from "./migration_wait.ts";
+import type { CommandContext } from "./context.ts";
 import type { CommandOutput } from "./output.ts";
 import { countOf, formatRange, formatTable } from "./table.ts";
 
@@ -42,19 +43,20 @@ export interface PlanRequests {
 /**
  * Shows a plan, or queues it, as the flags say.
  *
- * @param open Opens the client; called after the flags are read.
+ * @param context Asked for the client after the flags are read.
  * @throws {UsageError} When there would be nothing to wait for.
  */
 export async function carryOutPlan(
   values: FlagValues,
-  open: () => Promise<DashboardClient>,
+  context: CommandContext,
   { plan, queue }: PlanRequests,
 ): Promise<CommandOutput> {
   const isDryRun = isGiven(values, DRY_RUN);
-  if (isDryRun && isGiven(values, WAIT)) {
+  const isWaiting = isGiven(values, WAIT);
+  if (isDryRun && isWaiting) {
     throw new UsageError("--wait and --dry-run cannot be used together: a dry run moves nothing");
   }
-  const client = await open();
+  const client = await (isWaiting ? context.followingClient() : context.client());
   if (isDryRun) {
     await checkKnowsDryRun(client);
     const answer = await plan(client);
@@ -66,7 +68,7 @@ export async function carryOutPlan(
     slots = answer.slots;
     return answer;
   };
-  const outcome = isGiven(values, WAIT)
+  const outcome = isWaiting
     ? await queueAndWait(client, queueNow)
     : await queueOnly(client, queueNow, QUEUED);
   return slots === 0 ? { ...outcome, text: NOTHING } : outcome;

@@ -31,7 +31,7 @@ const SIGNALS = { SIGINT: 0, SIGTERM: 143, SIGHUP: 129 } as const;
 export async function runTop(values: FlagValues): Promise<number> {
   await using context = new CommandContext(values);
   try {
-    const feed = new TopFeed(await context.client());
+    const feed = new TopFeed(await context.followingClient());
     await feed.ask({ isOnSlow: true, isOnKeys: false, proxy: undefined });
     const { data } = feed;
     if (isGiven(values, JSON_SWITCH)) {
