@@ -30,6 +30,7 @@ export interface AutoFailoverOptions
 export class AutoFailover {
   readonly #failover: Failover;
   readonly #rejoin: Rejoin;
+  readonly #votes: Votes;
   readonly #store: Store;
 
   /** Does nothing yet. */
@@ -41,7 +42,7 @@ export class AutoFailover {
     // A change that waits for the master's answers would hold the failover up. Proxies notice a bit later than we.
     const breakMs = Math.round(afterMs * 0.9);
     const silentMs = (proxy: ProxyRecord, addr: string) => askSighting(proxy, addr, breakMs);
-    const votes = new Votes({ proxies, silentMs, fences });
+    const votes = this.#votes = new Votes({ proxies, silentMs, fences });
     const askInfo = (addr: string) => infoNow(control, addr);
     this.#failover = new Failover({ ...options, control, votes, askInfo }, afterMs);
     this.#rejoin = new Rejoin(control, options);
@@ -59,9 +60,9 @@ export class AutoFailover {
     this.#rejoin.start();
   }
 
-  /** Whether a promotion is under way, which may wait until another change is made. */
-  get isPromoting(): boolean {
-    return this.#failover.promoting > 0;
+  /** Whether a promotion is under way, which must not wait for this proxy: it does not answer. */
+  holdsUp(proxy: ProxyRecord): boolean {
+    return this.#failover.promoting > 0 && this.#votes.isLost(proxy);
   }
 
   /** Stops. */

@@ -6,6 +6,7 @@
  *                         │ late, Codis 2.0 ──► action sent again
  *                         │ gone, and started again: it reads what is stored now ──► as confirmed
  *                         │ gone, or its HTTP port refuses connections ──► UnconfirmedError
+ *                         │ hangs while a failover waits ──► UnconfirmedError, at once
  *                         └ silent for too long ──► marked offline, UnconfirmedError
  *
  * For up to 3 s after it was marked online, a Codis 2.0 proxy does not read actions, and never sees those
@@ -31,6 +32,8 @@ export interface ConfirmContext {
   isOurs(proxy: ProxyRecord): boolean;
   /** Whether a proxy's process seems to be gone, although its session has not ended yet. */
   seemsGone(proxy: ProxyRecord): Promise<boolean>;
+  /** Whether a proxy does not answer, while a failover waits until changes are made. */
+  holdsUpFailover(proxy: ProxyRecord): boolean;
   /** What a late proxy waits for, in words. */
   reasonOf(proxy: ProxyRecord): Promise<string>;
   report(level: EventView["level"], text: string): void;
@@ -75,6 +78,7 @@ const REMEMBERED_MAX = 200;
 
 /** Why a proxy cannot confirm any more. */
 const GONE = "it is gone";
+const HOLDS_UP = "it does not answer, and a failover does not wait for it";
 
 const log = logger("dashboard");
 
@@ -323,6 +327,7 @@ class Confirmation {
     if (now === undefined) return GONE;
     // Another process at the same address reads what is stored now.
     if (!isSameLife(now, proxy)) return now.addr === proxy.addr ? "" : GONE;
+    if (context.holdsUpFailover(proxy)) return HOLDS_UP;
     const rounds = await context.seemsGone(proxy) ? (this.#goneRounds.get(proxy.id) ?? 0) + 1 : 0;
     this.#goneRounds.set(proxy.id, rounds);
     return rounds >= GONE_ROUNDS ? `${GONE}, and its session has not ended yet` : undefined;

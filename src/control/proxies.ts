@@ -25,8 +25,6 @@ import type { Control } from "./control.ts";
 const ANSWER_MS = 2_000;
 /** Longest time that it may take to say how it sees a server, in milliseconds. */
 const SIGHTING_MS = 1_000;
-/** The same where it is asked several times whether it is there at all. */
-const MUTE_MS = 500;
 /** Longest time that a refused connection may take, in milliseconds. */
 const REFUSAL_MS = 300;
 
@@ -213,17 +211,6 @@ export async function askSighting(
     throw new Error(`it answers with status ${response.status}`);
   }
   return decodeSighting(await response.text()).silent_ms;
-}
-
-/** Whether a proxy does not answer at all, as one whose machine has vanished. */
-export async function isMute(proxy: ProxyRecord): Promise<boolean> {
-  try {
-    const response = await get(proxy, "/sighting", MUTE_MS);
-    await response.body?.cancel();
-    return false;
-  } catch {
-    return true;
-  }
 }
 
 /**

@@ -43,7 +43,9 @@ export class Publisher {
   async checkPresent(proxies: readonly ProxyRecord[]): Promise<void> {
     const online = proxies.filter(({ state }) => state === "online");
     const { context } = this.confirmer;
-    const isGone = await Promise.all(online.map((proxy) => context.seemsGone(proxy)));
+    const isGone = await Promise.all(
+      online.map(async (proxy) => context.holdsUpFailover(proxy) || await context.seemsGone(proxy)),
+    );
     const gone = online.find((_, i) => isGone[i]);
     if (gone === undefined) return;
     throw new StoreError(

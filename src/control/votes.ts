@@ -20,6 +20,8 @@ import { decodeFenceNote, UNHEARD_MS } from "../store/failover_rule.ts";
 const ASK_MS = 250;
 /** How long an answer counts, from the question on, in milliseconds. */
 export const VOTE_MS = 1_500;
+/** A proxy is lost when a question gets no answer that it was asked so long after its last answer, in milliseconds. */
+const LOST_MS = 2_000;
 
 const log = logger("dashboard");
 
@@ -62,6 +64,8 @@ interface Ballot {
   fences: ReadonlyMap<string, string>;
   /** When the proxy at each address was asked what it has answered last. */
   readonly heardMs: Map<string, number>;
+  /** When it was asked what it has not answered. */
+  readonly missedMs: Map<string, number>;
   readonly beganMs: number;
 }
 
@@ -84,7 +88,7 @@ export class Votes {
     if (ballot === undefined) {
       ballot = {
         ...{ askedMs: -Infinity, online: [], readMs: -Infinity, votes: new Map() },
-        ...{ fences: new Map(), heardMs: new Map(), beganMs: nowMs },
+        ...{ fences: new Map(), heardMs: new Map(), missedMs: new Map(), beganMs: nowMs },
       };
       this.#ballots.set(addr, ballot);
     }
@@ -112,6 +116,7 @@ export class Votes {
         if (silentMs !== undefined) ballot.votes.set(proxy.id, { silentMs, askedMs });
         ballot.heardMs.set(proxy.addr, askedMs);
       } catch (error) {
+        ballot.missedMs.set(proxy.addr, Math.max(askedMs, ballot.missedMs.get(proxy.addr) ?? 0));
         log.debug("proxy {id} did not say how it sees {addr}: {error}", {
           ...{ id: proxy.id, addr, error },
         });
@@ -122,6 +127,17 @@ export class Votes {
   /** The server is there again: what was said of it counts no more. */
   forget(addr: string): void {
     this.#ballots.delete(addr);
+  }
+
+  /**
+   * Whether a proxy has not answered for so long that nothing waits for it, as one whose machine has vanished. It is
+   * not, because this process was paused: then the next question is answered.
+   */
+  isLost({ addr }: Pick<ProxyRecord, "addr">): boolean {
+    return [...this.#ballots.values()].some(({ heardMs, missedMs, beganMs }) => {
+      const sinceMs = Math.max(heardMs.get(addr) ?? -Infinity, beganMs);
+      return (missedMs.get(addr) ?? -Infinity) - sinceMs >= LOST_MS;
+    });
   }
 
   /**

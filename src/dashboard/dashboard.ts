@@ -39,7 +39,7 @@ import {
   type PromoteOptions,
   resumePromotion,
 } from "../control/promote.ts";
-import { isMute, reasonOf, refusesConnections } from "../control/proxies.ts";
+import { reasonOf, refusesConnections } from "../control/proxies.ts";
 import { Publisher } from "../control/publish.ts";
 import type { RedisUsersContext } from "../control/redis_users.ts";
 import { announceMaster } from "../control/master_change.ts";
@@ -122,8 +122,8 @@ export class Dashboard implements Control {
       // A proxy that has never answered may listen where it cannot be reached from here.
       seemsGone: async (proxy) =>
         isSurelyGone(proxy.description) ||
-        (this.monitor.proxies.hasAnswered(proxy) && await refusesConnections(proxy)) ||
-        (this.#failover.isPromoting && await isMute(proxy)),
+        (this.monitor.proxies.hasAnswered(proxy) && await refusesConnections(proxy)),
+      holdsUpFailover: (proxy) => this.#failover.holdsUp(proxy),
       reasonOf,
       report: (level, text) => this.report(level, text),
       checkLead: () => this.proveLead(),

@@ -49,6 +49,7 @@ class Publishing {
         {
           isOurs: () => true,
           seemsGone: () => Promise.resolve(false),
+          holdsUpFailover: () => false,
           reasonOf: () => Promise.resolve("it is busy"),
           report: (level, text) => void this.events.push(`${level}: ${text}`),
           checkLead: () => Promise.resolve(),
@@ -143,6 +144,30 @@ Deno.test("a proxy whose process is gone is not waited for, and it is not marked
     StoreError,
     "proxy b at b:1 seems to be gone",
   );
+});
+
+Deno.test("a change on which a failover waits does not wait for a proxy that hangs", async () => {
+  await using folder = await StoreFolder.make();
+  let isWaiting = false;
+  const publishing = await Publishing.start(folder, [A, B], {
+    holdsUpFailover: ({ id }) => isWaiting && id === "b",
+  });
+  const { publisher, store, timers } = publishing;
+  const published = publisher.publish([CHANGE]);
+  await publishing.confirm(await publishing.action(1), "a");
+  await publishing.until(() => timers.nowMs() >= 5_000);
+  assertEquals(publisher.confirmer.waitingFor.map(({ proxy_id }) => proxy_id), ["b"]);
+  isWaiting = true;
+  const sinceMs = timers.nowMs();
+  await publishing.settled(published);
+  await assertRejects(
+    () => published,
+    UnconfirmedError,
+    "was not confirmed by b (it does not answer, and a failover does not wait for it)",
+  );
+  assertEquals(timers.nowMs() - sinceMs <= 1_000, true);
+  assertEquals((await loadProxy(store, "b"))?.state, "online");
+  await assertRejects(() => publisher.checkPresent([A, B]), StoreError, "proxy b at b:1");
 });
 
 Deno.test("a proxy that only seemed to be gone for a moment is waited for", async () => {

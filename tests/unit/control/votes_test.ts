@@ -121,3 +121,30 @@ Deno.test("a proxy of Codis 2.0 that is online holds no promotion while it answe
   for (let ms = 0; ms <= VOTE_MS; ms += 300) await poll.ask();
   assertEquals(poll.votes.holdouts("m:1"), new Map([["old:9", false]]));
 });
+
+Deno.test("a proxy is lost when no question was answered for seconds, not when nobody asked meanwhile", async () => {
+  const poll = new Poll();
+  const [a, b] = ["a", "b"].map((id) =>
+    ({ id, addr: `${id}:9`, state: "online" }) as unknown as ProxyRecord
+  ) as [ProxyRecord, ProxyRecord];
+  poll.proxies = [a, b];
+  poll.answers.set("a", 5_000);
+  const lost = () => poll.proxies.filter((proxy) => poll.votes.isLost(proxy)).map(({ id }) => id);
+  await poll.ask();
+  assertEquals(lost(), []);
+  for (let ms = 0; ms < 1_500; ms += 300) await poll.ask();
+  assertEquals(lost(), []);
+  for (let ms = 0; ms < 1_000; ms += 300) await poll.ask();
+  assertEquals(lost(), ["b"]);
+  poll.answers.set("b", 5_000);
+  await poll.ask();
+  assertEquals(lost(), []);
+  // This process was paused.
+  poll.timers.advance(10_000);
+  assertEquals(lost(), []);
+  poll.answers.clear();
+  await poll.ask();
+  assertEquals(lost(), ["a", "b"]);
+  poll.votes.forget("m:1");
+  assertEquals(lost(), []);
+});
