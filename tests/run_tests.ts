@@ -9,6 +9,7 @@
  */
 
 import { stripVTControlCharacters } from "node:util";
+import { type PortRange, portRange, PORTS_VARIABLE } from "./support/free_port.ts";
 
 /** A run of `deno test` that takes longer hangs, and is killed. */
 const RUN_LIMIT_MINUTES = 15;
@@ -129,11 +130,16 @@ async function outputOf(stream: ReadableStream<Uint8Array>, quiet: boolean): Pro
   return text;
 }
 
-/** Runs deno. Its output is printed as it comes or, when `quiet`, all at its end. */
-async function runDeno(args: string[], quiet = false): Promise<Ended> {
+/**
+ * Runs deno. Its output is printed as it comes or, when `quiet`, all at its end.
+ *
+ * @param ports Those that its servers have for themselves. @default all, shared with whoever else runs tests
+ */
+async function runDeno(args: string[], quiet = false, ports?: PortRange): Promise<Ended> {
   const child = new Deno.Command(Deno.execPath(), {
     args,
     cwd: root,
+    env: ports === undefined ? {} : { [PORTS_VARIABLE]: JSON.stringify(ports) },
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
@@ -220,8 +226,8 @@ async function* testFiles(folder: string): AsyncGenerator<string> {
   }
 }
 
-/** Runs tests. */
-async function runTests(args: string[], quiet = false): Promise<Results> {
+/** Runs tests; what is printed, and `ports`, as {@linkcode runDeno}. */
+async function runTests(args: string[], quiet = false, ports?: PortRange): Promise<Results> {
   const report = await Deno.makeTempFile({ prefix: "codis-tests-", suffix: ".xml" });
   const programs = [...PROGRAMS];
   for (
@@ -234,10 +240,14 @@ async function runTests(args: string[], quiet = false): Promise<Results> {
     if (program !== undefined) programs.push(program);
   }
   try {
-    const { hasPassed, output } = await runDeno([
-      ...["test", ...PERMISSIONS, `--allow-run=${programs.join(",")}`, "--no-prompt"],
-      ...[`--junit-path=${report}`, ...args],
-    ], quiet);
+    const { hasPassed, output } = await runDeno(
+      [
+        ...["test", ...PERMISSIONS, `--allow-run=${programs.join(",")}`, "--no-prompt"],
+        ...[`--junit-path=${report}`, ...args],
+      ],
+      quiet,
+      ports,
+    );
     const results = readReport(await Deno.readTextFile(report));
     addUncaught(output, results);
     if (!hasPassed && [...results.values()].every(({ failures }) => failures.length === 0)) {
@@ -278,12 +288,13 @@ async function runAll(results: Results): Promise<void> {
   await runDeno([...fetch, "main.ts", ...all]);
   await runDeno([...fetch, "--config", `${FRAMEWORKS}/deno.json`, ...programs]);
   const checks = [...CHECKS];
-  const work = async () => {
+  const work = async (_: unknown, lane: number) => {
+    const ports = portRange(lane, WORKERS);
     for (let args = checks.shift(); args !== undefined; args = checks.shift()) {
       await check(args, results);
     }
     for (let run = runs.shift(); run !== undefined; run = runs.shift()) {
-      addAll(results, await runTests(run, true));
+      addAll(results, await runTests(run, true, ports));
     }
   };
   await Promise.all(Array.from({ length: WORKERS }, work));
