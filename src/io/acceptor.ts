@@ -4,6 +4,7 @@
  *     accept ──► take
  *       │ none left: give up the reserve ──► accept ─┬─ reserve there again ──► take
  *       │                                            └─ still none ──► refuse: answered why, closed
+ *       │ too many clients: take refuses, and the next is accepted when that is done
  *       └ any other failure: a pause, then accept again
  *
  * Without the reserve, new clients would wait in the backlog until another one has left.
@@ -30,8 +31,13 @@ const REPORT_MS = 10_000;
 
 /** What is done with connections. */
 export interface AcceptorEvents<Conn extends Acceptable> {
-  /** Takes a connection; when it throws, the connection is closed. */
-  take(connection: Conn): void;
+  /**
+   * Takes a connection; when it throws, the connection is closed.
+   *
+   * @returns When it refuses: settles when the connection is closed. The next is accepted then, so those that are
+   * refused take one descriptor, however many come.
+   */
+  take(connection: Conn): void | Promise<void>;
   /** Answers a client above the limit, as far as it reads; the acceptor closes the connection. */
   refuse(connection: Conn): Promise<void>;
   /**
@@ -108,16 +114,20 @@ export class Acceptor<Conn extends Acceptable = Deno.TcpConn> {
       }
       if (this.#isStopped) return this.#takesLast ? this.#take(connection) : hangUp(connection);
       this.#reserve ??= this.#openReserve();
-      if (this.#reserve === undefined) await this.#refuse(connection);
-      else this.#take(connection);
+      if (this.#reserve === undefined) {
+        await this.#refuse(connection);
+        continue;
+      }
+      const refusing = this.#take(connection);
+      if (refusing !== undefined) await refusing;
     }
   }
 
-  #take(connection: Conn): void {
+  #take(connection: Conn): void | Promise<void> {
     try {
       connection.setNoDelay(true);
       connection.setKeepAlive(true);
-      this.#events.take(connection);
+      return this.#events.take(connection);
     } catch (error) {
       // The client was gone before it was here.
       this.#failed(error);

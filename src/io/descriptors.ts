@@ -44,6 +44,8 @@ export interface DescriptorPlan {
   readonly httpConnections: number;
   /** Descriptors that are kept for everything but clients. */
   readonly kept: number;
+  /** Whether those are enough for a start, when clients take all others before it is done. */
+  readonly coversStart: boolean;
 }
 
 /** Descriptors that must be counted, so that {@linkcode planDescriptors} lowers nothing. */
@@ -62,13 +64,22 @@ export function planDescriptors(free: number, needs: DescriptorNeeds): Descripto
     keptFor(httpConnections, needs.workers, needs.servers),
     Math.floor(free / 2),
   );
-  return { clients: Math.max(1, Math.min(needs.clients, free - kept)), httpConnections, kept };
+  return {
+    clients: Math.max(1, Math.min(needs.clients, free - kept)),
+    ...{ httpConnections, kept, coversStart: kept >= neededToStart(httpConnections, needs) },
+  };
 }
 
 /** HTTP connections that a process with so many free descriptors may have at one time. */
 export function httpConnectionsOf(free: number): number {
   const share = Math.floor(free / HTTP_SHARE);
   return Math.max(HTTP_CONNECTIONS_MIN, Math.min(HTTP_CONNECTIONS_MAX, share));
+}
+
+/** What is opened until clients are served: each server is asked once who it is. */
+function neededToStart(httpConnections: number, { workers, servers }: DescriptorNeeds): number {
+  return OTHER_DESCRIPTORS + workers * WORKER_DESCRIPTORS + servers +
+    HTTP_CONNECTION_DESCRIPTORS * httpConnections;
 }
 
 function keptFor(httpConnections: number, workers: number, servers: number): number {

@@ -4,6 +4,9 @@
  *
  *     the first ──► accept ──► the rest, in steps: each makes room for more clients than can connect meanwhile
  *
+ * Where they hardly suffice for the start, nobody is accepted before it is done, and they are counted again then: how
+ * many are left for clients and for HTTP, only that tells.
+ *
  * @module
  */
 
@@ -41,6 +44,10 @@ export interface FirstRoom extends ClientRoom {
   readonly httpConnections: number;
   /** Whether the clients that connect first will not take all descriptors. */
   readonly isWide: boolean;
+  /** Whether clients that wait to be accepted may have a descriptor, and will not take all of them. */
+  readonly isRoomy: boolean;
+  /** Whether clients may be accepted before the start is done: it needs descriptors, too. */
+  readonly coversStart: boolean;
 }
 
 /**
@@ -53,15 +60,20 @@ export function clientsThatFit(start: ProxyStart, connected = 0): DescriptorPlan
   return planAll(needs, countFreeDescriptors(descriptorsWanted(needs)) + connected);
 }
 
-/** Counts what is counted before clients are accepted: all where several workers accept them. */
+/**
+ * Counts what is counted before clients are accepted: all where several workers accept them, unless the start takes
+ * most of them.
+ */
 export function firstThatFit(start: ProxyStart): FirstRoom {
   const needs = needsOf(start);
   const wanted = descriptorsWanted(needs);
-  const first = start.workers > 1 ? wanted : COUNTED_FIRST;
+  const first = start.workers > 1 ? Math.max(wanted, COUNTED_FIRST) : COUNTED_FIRST;
   const free = countFreeDescriptors(first);
-  const isAll = free < first || first >= wanted;
-  const { clients, httpConnections } = isAll ? planAll(needs, free) : planDescriptors(free, needs);
-  return { clients, httpConnections, isAll, isWide: start.workers === 1 && free === first };
+  const { coversStart } = planDescriptors(free, needs);
+  const isAll = coversStart && (free < first || first >= wanted);
+  const plan = isAll ? planAll(needs, free) : planDescriptors(free, needs);
+  const isRoomy = free >= COUNTED_FIRST;
+  return { ...plan, isAll, isRoomy, isWide: start.workers === 1 && isRoomy };
 }
 
 /**

@@ -7,7 +7,8 @@
  *                                                          SIGTERM, SIGINT, mark_offline
  *
  * The port is bound before anything is registered, as in Codis 2.0: clients that connect wait in the
- * backlog. After a second they are accepted, and answered -LOADING until the proxy is online.
+ * backlog. After a second they are accepted, and answered -LOADING until the proxy is online; not where they would
+ * take the descriptors that the start needs.
  *
  * A process that takes over from an old one (`upgrade/`) binds the ports when it can serve by the table, beside
  * the old one, which then drains its sessions.
@@ -104,6 +105,8 @@ class StartedProxy implements RunningProxy {
   #users: StoredUsers | undefined;
   readonly #policy: AccessPolicy;
   readonly #configured: ConfiguredProxy;
+  /** Whether clients may be accepted before the start is done. */
+  readonly #coversStart: boolean;
   #isServing = false;
   #stopping: Promise<void> | undefined;
 
@@ -114,6 +117,7 @@ class StartedProxy implements RunningProxy {
     this.#start = start;
     this.#plane = plane;
     this.#accessLog = accessLog;
+    this.#coversStart = room.coversStart;
     this.#policy = accessPolicy(config.dashboardToken, http.hostname, httpNamesOf(config));
     this.#configured = new ConfiguredProxy({
       ...{ start, plane, place, accessLog, room, policy: this.#policy },
@@ -151,7 +155,7 @@ class StartedProxy implements RunningProxy {
   }
 
   #acceptSoon(): void {
-    if (this.#processes.takeOver !== undefined) return;
+    if (this.#processes.takeOver !== undefined || !this.#coversStart) return;
     this.#loadingTimer = setTimeout(() => {
       this.#plane.acceptLoading();
       this.#configured.countRest();

@@ -66,6 +66,7 @@ export async function openParts(start: ProxyStart, onPause: () => void): Promise
     users,
     tls,
     keepAliveMs: config.backendPingPeriodMs,
+    isRoomy: room.isRoomy,
     pauseMs: gapMs(config),
   }, {
     onPause,

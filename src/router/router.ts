@@ -78,25 +78,26 @@ export class Router implements TurnWork {
 
   // -- sessions -------------------------------------------------------------------------------
 
-  /** Takes an accepted connection; over max_clients it is answered with an error and closed. */
-  accept(connection: AcceptedConnection): void {
+  /**
+   * Takes an accepted connection; over max_clients it is answered with an error and closed.
+   *
+   * @returns When it is not served: settles when it is closed.
+   */
+  accept(connection: AcceptedConnection): void | Promise<void> {
     clock.tick();
     const { options, worker, totals, events, protectedMode } = this.shared;
     const isKnown = connection.certificateName !== undefined;
     if (!isKnown && protectedMode.isRefused(connection.remoteAddr)) {
       totals.rejectedConnections++;
-      connection.write(PROTECTED).catch(() => {}).finally(() => hangUp(connection));
-      return;
+      return closeAfter(connection.write(PROTECTED), connection);
     }
     if (this.sessions.size + worker.sessionsElsewhere() >= options.maxClients) {
-      this.refuse(connection).catch(() => {}).finally(() => hangUp(connection));
-      return;
+      return closeAfter(this.refuse(connection), connection);
     }
     const limit = this.#limitAtOnce;
     if (limit?.isFull) {
       limit.refused();
-      this.refuse(connection).catch(() => {}).finally(() => hangUp(connection));
-      return;
+      return closeAfter(this.refuse(connection), connection);
     }
     totals.connections++;
     const session = new Session(worker.nextSessionId(), connection, this.shared, (closed) => {
@@ -320,4 +321,13 @@ export class Router implements TurnWork {
     this.shared.slots.replicas.stop();
     this.shared.slots.pool.close();
   }
+}
+
+/** Closes a connection when something was written to it, or cannot be. */
+async function closeAfter(
+  writing: Promise<unknown>,
+  connection: AcceptedConnection,
+): Promise<void> {
+  await writing.catch(() => {});
+  hangUp(connection);
 }

@@ -5,8 +5,10 @@
  */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { delay } from "@std/async/delay";
 import { Child } from "../support/child.ts";
 import { until } from "../support/deadline.ts";
+import { FakeRedis } from "../support/fake_redis.ts";
 import { freePort } from "../support/free_port.ts";
 import { configText, ProxyProcess, startProgram } from "../support/proxy_process.ts";
 import { RedisServer } from "../support/redis_server.ts";
@@ -46,6 +48,7 @@ for (const cpu of [1, 2]) {
       config: { max_clients: 10_000 },
     });
     const lowered = /max_clients is 10000, but only \d+ more files .* at most (\d+) clients/;
+    await until(() => lowered.test(proxy.stderr));
     const max = Number(lowered.exec(proxy.stderr)?.[1]);
     assert(max > 50 && max < CLIENTS, proxy.stderr);
     const idle = await connectMany(proxy.httpPort, IDLE_HTTP);
@@ -67,6 +70,57 @@ for (const cpu of [1, 2]) {
     assertEquals(await proxy.stop(), 0);
     assert(proxy.stderr.split("\n").length < 20, proxy.stderr);
   });
+}
+
+/** Connects again and again, and asks, until it is told to stop; resolves then. */
+async function hammer(port: number, stopping: AbortSignal, answers: Set<string>): Promise<void> {
+  while (!stopping.aborted) {
+    try {
+      using connection = await Deno.connect({ hostname: "127.0.0.1", port });
+      for (let i = 0; i < 20 && !stopping.aborted; i++) {
+        answers.add(await ask(connection, "PING\r\n"));
+        await delay(20);
+      }
+    } catch {
+      await delay(20); // nobody listens yet, or it was cut
+    }
+  }
+}
+
+for (const read_mode of ["byob", "direct"]) {
+  for (const cpu of [1, 2]) {
+    Deno.test(`a start that takes long with hardly a descriptor survives clients that hammer (${read_mode}, --cpu=${cpu})`, async () => {
+      // It is asked who it is, and says nothing.
+      await using redis = new FakeRedis(() => "hang");
+      const port = freePort();
+      const httpPort = freePort();
+      await using folder = await StoreFolder.make();
+      const file = `${folder.dir}/config.ini`;
+      const servers = redis.addr;
+      await Deno.writeTextFile(file, configText({ embedded_dir: folder.dir, servers, read_mode }));
+      const words = ["proxy", "-c", file, `--cpu=${cpu}`, `--addr=127.0.0.1:${port}`];
+      const all = [...words, `--http-addr=127.0.0.1:${httpPort}`];
+      const child = startProgram(all, { TMPDIR: folder.dir }, undefined, [], 64);
+      const stopping = new AbortController();
+      const answers = new Set<string>();
+      const clients = Array.from(
+        { length: 300 },
+        () => hammer(port, stopping.signal, answers),
+      );
+      try {
+        await until(() => child.hasEnded || answers.has("+PONG\r\n"), 30_000);
+        await delay(1_000);
+        assertEquals(child.hasEnded, false, child.stderr);
+        stopping.abort();
+        child.signal("SIGTERM");
+        assertEquals((await child.ended).code, 0, child.stderr);
+      } finally {
+        stopping.abort();
+        await child.end("SIGKILL");
+        await Promise.all(clients);
+      }
+    });
+  }
 }
 
 Deno.test("where there are descriptors for some thousand clients, a proxy that serves says how many", async () => {

@@ -55,6 +55,11 @@ export interface PlaneOptions extends PlaneSettings {
   readonly users?: readonly UserRecord[];
   /** How clients are met that speak TLS; needed where a socket is for them. */
   readonly tls?: TlsToClients | undefined;
+  /**
+   * Whether clients that wait to be accepted may have a descriptor each: with `read_mode = direct`, Deno takes them
+   * from the system at once. @default true
+   */
+  readonly isRoomy?: boolean;
   /** A pause of this process from which on requests wait: the table may be old. */
   readonly pauseMs: number;
 }

@@ -58,6 +58,7 @@ export class LocalPlane implements DataPlane {
   #acceptors: readonly Acceptor<ClientConnection>[] = [];
   /** Who meets clients that speak TLS. */
   readonly #gate: TlsGate | undefined;
+  readonly #isRoomy: boolean;
   /** Of limited users, in a plane that is the whole proxy's. */
   readonly limits: LimitPlaces;
   /** Whether clients may be served by a table. */
@@ -75,6 +76,7 @@ export class LocalPlane implements DataPlane {
   /** Makes a router with no slots and no clients. */
   constructor(options: PlaneOptions, events: PlaneEvents, context?: WorkerContext) {
     const { users = [], router } = options;
+    this.#isRoomy = options.isRoomy ?? true;
     this.users = new UsersOwner(usersOf(users, clientPasswords(router)), (update) => {
       this.updateUsers(update);
       return Promise.resolve();
@@ -120,7 +122,7 @@ export class LocalPlane implements DataPlane {
   bind({ sockets, proto }: ListenPlace, isBeside = false): void {
     for (const { hostname, port, isTls = false } of sockets) {
       // TLS is put on a connection that is read by promises, and so are BYOB readers.
-      const isDirect = this.router.shared.options.readMode === "direct" && !isTls;
+      const isDirect = this.router.shared.options.readMode === "direct" && !isTls && this.#isRoomy;
       const open: typeof listenForClients = isDirect ? listenForClients : listenShared;
       const acceptor = new Acceptor(open({ hostname, port }, proto, isBeside), {
         take: (connection) => isTls ? this.#gate!.take(connection) : this.router.accept(connection),

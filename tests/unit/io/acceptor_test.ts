@@ -5,6 +5,7 @@
  */
 
 import { assertEquals } from "@std/assert";
+import { delay } from "@std/async/delay";
 import { Acceptor } from "../../../src/io/acceptor.ts";
 import { until } from "../../support/deadline.ts";
 
@@ -15,6 +16,7 @@ class FewDescriptors {
   readonly seen: string[] = [];
   readonly failures: [string, number][] = [];
   readonly acceptor: Acceptor;
+  take: (connection: Deno.TcpConn) => void | Promise<void> = () => void this.seen.push("taken");
   #waiting = 0;
   #wake = () => {};
   #isClosed = false;
@@ -30,7 +32,7 @@ class FewDescriptors {
       },
     } as unknown as Deno.TcpListener;
     this.acceptor = new Acceptor(listener, {
-      take: () => this.seen.push("taken"),
+      take: (connection) => this.take(connection),
       refuse: () => Promise.resolve(void this.seen.push("refused")),
       onFailure: (error, times) => this.failures.push([(error as Error).message, times]),
     }, () => this.#open());
@@ -91,6 +93,24 @@ Deno.test("without even a reserve it tries again until there is a descriptor", a
   run.free = 2;
   await until(() => run.seen.length === 1);
   assertEquals(run.seen, ["taken"]);
+  run.acceptor.stop();
+});
+
+Deno.test("those who are refused take one descriptor, however many come", async () => {
+  const run = new FewDescriptors(20);
+  const open: PromiseWithResolvers<void>[] = [];
+  run.take = (connection) => {
+    open.push(Promise.withResolvers());
+    return open.at(-1)!.promise.then(() => connection.close());
+  };
+  run.acceptor.run();
+  run.connect(50);
+  for (let round = 1; round <= 50; round++) {
+    await until(() => open.length === round);
+    await delay(1);
+    assertEquals(open.length, round);
+    open.at(-1)!.resolve();
+  }
   run.acceptor.stop();
 });
 

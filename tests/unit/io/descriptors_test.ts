@@ -25,6 +25,14 @@ Deno.test("clients, and what is kept for the rest, never are more than there is"
   }
 });
 
+Deno.test("what is kept covers a start, unless there are very few", () => {
+  const covers = (free: number, workers: number) =>
+    planDescriptors(free, needs(10_000, workers)).coversStart;
+  for (const workers of [1, 8]) {
+    assertEquals([41, 1_000, 65_000].map((free) => covers(free, workers)), [false, true, true]);
+  }
+});
+
 Deno.test("HTTP has its share, and not more than it can use", () => {
   const http = [1, 177, 1_000, 65_000].map((free) =>
     planDescriptors(free, needs(10_000)).httpConnections
