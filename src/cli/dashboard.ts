@@ -33,6 +33,7 @@ import { askOverTls, httpIdentity } from "./parts/product_tls.ts";
 import { tlsToServers } from "./parts/redis_servers.ts";
 import { CONFIG_FILE, LOG_FILE, SERVING_LOG_LEVEL } from "./parts/flags.ts";
 import { startConfigured } from "./parts/running_config.ts";
+import { announcedAddress } from "./dashboard/announced_address.ts";
 import { RequestLog } from "./dashboard/request_log.ts";
 
 /** Free descriptors beyond this number are not counted: they make no difference. */
@@ -50,7 +51,8 @@ const ANNOUNCED: Flag<Address | undefined> = {
   value: "host:port",
   default: "",
   help:
-    "address at which this dashboard is reached while it leads; without this flag: dashboard_addr",
+    "address at which this dashboard is reached while it leads; without this flag: dashboard_addr, or --addr " +
+    "if that names another one",
   parse: (text) => text === "" ? undefined : parseAddress(text),
 };
 
@@ -130,7 +132,7 @@ async function serveUntilStopped(
   const { serveDashboard } = await import("../dashboard/server.ts");
   const { dashboard, policy } = makeDashboard(config, {
     store: storeOf(coordinator, config.product),
-    addr: advertised(readValue(values, ANNOUNCED) ?? config.dashboardAddr, asked, config),
+    addr: formatAddress(readValue(values, ANNOUNCED) ?? announcedAddress(asked, config)),
     hostname: asked.hostname,
     takeOver: values["take-over"] !== "",
     ...{ tls: serverTls, webhookCa: await webhookAuthority(config), running },
@@ -223,17 +225,4 @@ function listenPlace(config: Config, asked: Address) {
 function hostnamesOf(config: Config, asked: Address): readonly string[] {
   if (asked.hostname !== "" || config.dashboardToken.isSet) return [asked.hostname];
   return LOOPBACK[config.proto];
-}
-
-/** The address of the dashboard in the store: as in Codis 2.0, the one in the config. */
-function advertised(
-  given: Address | undefined,
-  asked: Address,
-  { dashboardToken }: Config,
-): string {
-  if (given !== undefined) return formatAddress(given);
-  const isAnywhere = asked.hostname === "0.0.0.0" || asked.hostname === "::" ||
-    (asked.hostname === "" && dashboardToken.isSet);
-  const hostname = isAnywhere ? Deno.hostname() : asked.hostname || "127.0.0.1";
-  return formatAddress({ hostname, port: asked.port });
 }

@@ -10,17 +10,26 @@ export class NotLeaderError extends Error {
   /** Where the leader is, `host:port`; empty while no dashboard leads. */
   readonly leader: string;
 
-  /** @param isOwn Whether this dashboard itself is about to lead. */
-  constructor(leader: string, isOwn = false) {
+  /** @param why Whether this dashboard is about to lead, or the one that leads announces the same address. */
+  constructor(leader: string, why: "" | "taking over" | "same address" = "") {
     super(
-      isOwn
+      why === "taking over"
         ? "this dashboard is taking over from the one that led: try again"
         : leader === ""
         ? "no dashboard leads at the moment: try again"
+        : why === "same address"
+        ? sameAddressText(leader)
         : `this dashboard stands by: the one at ${leader} leads`,
     );
-    this.leader = leader;
+    // Whoever were sent there might come to this one again.
+    this.leader = why === "same address" ? "" : leader;
   }
+}
+
+/** What is wrong when two dashboards announce one address, and what to do. */
+export function sameAddressText(addr: string): string {
+  return `this dashboard stands by: the one that leads announces the same address, ${addr}; if both run, start ` +
+    "each with an --announce-addr of its own";
 }
 
 /** A change is in the store, but proxies did not confirm it in time; the message names them. */

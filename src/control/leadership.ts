@@ -28,7 +28,7 @@ import {
 import { decodeDashboard, encodeDashboard } from "../model/dashboard.ts";
 import { checkIsHere } from "../store/moves.ts";
 import { createIfMissing, deleteIfThere, readIfThere, type Store } from "../store/store.ts";
-import { NotLeaderError } from "./errors.ts";
+import { NotLeaderError, sameAddressText } from "./errors.ts";
 
 /** What happens on the way. */
 export interface LeadershipEvents {
@@ -51,6 +51,9 @@ const RETRY = { firstMs: 100, maxMs: 3_000 };
 /** How long an entry without an epoch must stay until it is taken for Codis 2.0's, in milliseconds. */
 const FOREIGN_MS = 2_000;
 
+/** How long another one's entry with our address must stay: that of a dashboard that died goes; milliseconds. */
+const SAME_ADDRESS_MS = 10_000;
+
 /** How often it is asked who leads now, when the store does not answer, and the time between, in milliseconds. */
 const LEADER_READS = 10;
 const LEADER_ROUND_MS = 50;
@@ -62,6 +65,7 @@ export class Leadership {
   readonly #store: Store;
   readonly #events: LeadershipEvents;
   readonly #own: string;
+  readonly #addr: string;
   readonly #decided = Promise.withResolvers<void>();
   #leader = "";
   /** The version of the epoch as we wrote it; undefined while we do not lead. */
@@ -74,6 +78,7 @@ export class Leadership {
   constructor(store: Store, addr: string, events: LeadershipEvents) {
     this.#store = store;
     this.#events = events;
+    this.#addr = addr;
     this.#own = encodeDashboard({ addr, pid: Deno.pid, id: crypto.randomUUID() });
   }
 
@@ -95,6 +100,12 @@ export class Leadership {
   /** Where the leader is, `host:port`; empty while no dashboard leads. */
   get leader(): string {
     return this.#leader;
+  }
+
+  /** Says that this dashboard does not lead, or not yet, and where the one is that does. */
+  get notLeader(): NotLeaderError {
+    if (this.isLeading) return new NotLeaderError(this.#addr, "taking over");
+    return new NotLeaderError(this.#leader, this.#leader === this.#addr ? "same address" : "");
   }
 
   /**
@@ -121,7 +132,7 @@ export class Leadership {
    * @throws {NotLeaderError} When it does not.
    */
   async transact(operations: readonly Operation[]): Promise<void> {
-    if (this.#epoch === undefined) throw new NotLeaderError(this.#leader);
+    if (this.#epoch === undefined) throw this.notLeader;
     const { coordinator, paths } = this.#store;
     try {
       const guard = { check: paths.dashboardEpoch, version: this.#epoch };
@@ -151,7 +162,7 @@ export class Leadership {
     log.warn("this dashboard has lost the lead: its session has ended, or another one took over");
     await this.#readLeader();
     this.#wake();
-    return new NotLeaderError(this.#leader);
+    return this.notLeader;
   }
 
   /** Reads who leads instead; after a while without an answer nobody is known to. */
@@ -193,6 +204,7 @@ export class Leadership {
     const watch = coordinator.watchData(paths.dashboard);
     this.#wake = () => watch.close();
     let warned = "";
+    let sameAddress: ReturnType<typeof setTimeout> | undefined;
     try {
       for await (const entry of watch) {
         if (this.#isStopping) return false;
@@ -217,9 +229,13 @@ export class Leadership {
         warned = entry.data;
         log.info("this dashboard stands by: the one at {leader} leads", { leader: this.#leader });
         this.#warnOfForeign(entry.data);
+        clearTimeout(sameAddress);
+        if (this.#leader !== this.#addr) continue;
+        sameAddress = setTimeout(() => log.warn(sameAddressText(this.#addr)), SAME_ADDRESS_MS);
       }
       return false;
     } finally {
+      clearTimeout(sameAddress);
       watch.close();
     }
   }

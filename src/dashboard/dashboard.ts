@@ -23,7 +23,6 @@ import { loadProxies } from "../store/proxies.ts";
 import { createFolders, type Store } from "../store/store.ts";
 import { keepNewestActions } from "../control/actions.ts";
 import type { ClusterChange, Control } from "../control/control.ts";
-import { NotLeaderError } from "../control/errors.ts";
 import type { OutageReport } from "../control/outages.ts";
 import { Events } from "../control/events.ts";
 import { AutoFailover } from "../control/auto_failover.ts";
@@ -186,7 +185,7 @@ export class Dashboard implements Control {
    */
   get migrations(): MigrationQueue {
     if (this.#migrations !== undefined) return this.#migrations;
-    throw new NotLeaderError(this.#leadership.leader, this.isLeading);
+    throw this.#leadership.notLeader;
   }
 
   /** Credentials of the Redis servers. */
@@ -333,8 +332,7 @@ export class Dashboard implements Control {
       await Promise.race([this.#leadership.decided.then(taken), lateness]);
       late.abort();
     }
-    if (!this.#leadership.isLeading) throw new NotLeaderError(this.#leadership.leader);
-    if (this.#migrations === undefined) throw new NotLeaderError(this.#options.addr, true);
+    if (!this.isLeading || this.#migrations === undefined) throw this.#leadership.notLeader;
   }
 
   proveLead(): Promise<void> {

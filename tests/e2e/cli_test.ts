@@ -95,6 +95,49 @@ Deno.test("a store that cannot be opened is named, with the reason", async () =>
   assertStringIncludes(complaint, 'cannot open embedded_dir "/dev/null/store": ');
 });
 
+Deno.test("two dashboards with one config file announce what --addr says, and pass requests on to each other", async () => {
+  await using folder = await StoreFolder.make();
+  await folder.openFilled("127.0.0.1:1");
+  const [a, b] = [freePort(), freePort()].map((port) => `127.0.0.1:${port}`) as [string, string];
+  const file = `${folder.dir}/config.ini`;
+  await Deno.writeTextFile(file, configText({ embedded_dir: folder.dir, dashboard_addr: a }));
+  const start = (addr: string) => startProgram(["dashboard", "-c", file, `--addr=${addr}`]);
+  const leader = start(b);
+  await leader.waitFor(() => leader.stderr.includes(`this dashboard leads (${b}`));
+  const other = start(a);
+  await other.waitFor(() => other.stderr.includes(`stands by: the one at ${b} leads`));
+  const response = await fetch(`http://${a}/api/cluster`);
+  assertEquals([response.status, (await response.json()).dashboard.addr], [200, b]);
+  await leader.end("SIGTERM");
+  await other.waitFor(() => other.stderr.includes(`this dashboard leads (${a}`));
+  await other.end("SIGTERM");
+});
+
+Deno.test("a dashboard that stands by says when the one that leads announces the same address", async () => {
+  await using folder = await StoreFolder.make();
+  await folder.openFilled("127.0.0.1:1");
+  const ports = [freePort(), freePort()];
+  const file = `${folder.dir}/config.ini`;
+  // As that of a load balancer, which may lead back to whoever passes a request on.
+  const shared = `127.0.0.1:${ports[1]}`;
+  await Deno.writeTextFile(file, configText({ embedded_dir: folder.dir }));
+  const start = (port: number | undefined) =>
+    startProgram([
+      ...["dashboard", "-c", file, `--addr=127.0.0.1:${port}`],
+      `--announce-addr=${shared}`,
+    ]);
+  const leader = start(ports[0]);
+  await leader.waitFor(() => leader.stderr.includes("this dashboard leads ("));
+  const other = start(ports[1]);
+  const told =
+    `this dashboard stands by: the one that leads announces the same address, ${shared}; if both ` +
+    "run, start each with an --announce-addr of its own";
+  await other.waitFor(() => other.stderr.includes(told));
+  const response = await fetch(`http://${shared}/api/cluster`);
+  assertEquals([response.status, await response.json()], [503, { error: told, leader: "" }]);
+  for (const each of [leader, other]) await each.end("SIGTERM");
+});
+
 Deno.test("a dashboard says when nobody answers where config.ini tells others to look for it", async () => {
   await using folder = await StoreFolder.make();
   const [here, told] = [freePort(), freePort()];
