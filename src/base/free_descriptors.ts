@@ -49,6 +49,16 @@ export async function countFreeInSteps(
   }
 }
 
+let limitMeetings = 0;
+
+/**
+ * How often counting has met the limit: what another thread opened in that moment, less than a millisecond, has
+ * failed for no lasting reason.
+ */
+export function countedToTheLimit(): number {
+  return limitMeetings;
+}
+
 /** Opens until there are `most`; false when no more can be opened. */
 function openMore(opened: number[], most: number): boolean {
   try {
@@ -56,7 +66,9 @@ function openMore(opened: number[], most: number): boolean {
     while (opened.length < Math.min(most, COUNTED_MAX)) opened.push(openSync("/dev/null", "r"));
     return true;
   } catch (error) {
-    return !isOutOfDescriptors(error);
+    if (!isOutOfDescriptors(error)) return true;
+    limitMeetings++;
+    return false;
   }
 }
 

@@ -6,7 +6,7 @@
 
 import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
-import { openReserve } from "../base/free_descriptors.ts";
+import { countedToTheLimit, openReserve } from "../base/free_descriptors.ts";
 
 /** Lookups under way, by name: those who want the same at the same time share one. */
 const pending = new Map<string, Promise<readonly string[]>>();
@@ -31,10 +31,13 @@ export function lookUp(hostname: string): Promise<readonly string[]> {
 }
 
 async function ask(hostname: string): Promise<readonly string[]> {
+  const counted = countedToTheLimit();
   try {
     // As the system sorts them: it knows which addresses this machine can reach.
     return byTurns(await lookup(hostname, { all: true, verbatim: true }));
   } catch (error) {
+    // Descriptors were counted meanwhile, and it found none.
+    if (counted !== countedToTheLimit()) return await ask(hostname);
     const code = (error as { code?: string }).code ?? "";
     // Without a descriptor the system finds no name, either.
     const reserve = openReserve();

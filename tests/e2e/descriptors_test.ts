@@ -164,6 +164,29 @@ Deno.test("with read_mode = direct, who comes without a descriptor left is told 
   }
 });
 
+/** Runs a program with a `ulimit -n` of 128, to its end. */
+async function evalWithFew(code: string): Promise<Child> {
+  const deno = [Deno.execPath(), "eval", "--config", "deno.json", code];
+  const child = new Child("sh", { args: ["-c", 'ulimit -n 128; exec "$@"', "sh", ...deno] });
+  await child.ended;
+  return child;
+}
+
+Deno.test("a name is found that is looked up while the proxy counts its descriptors", async () => {
+  const url = (path: string) => `"${new URL(`../../src/${path}`, import.meta.url)}"`;
+  const child = await evalWithFew(`
+    import { countFreeDescriptors } from ${url("base/free_descriptors.ts")};
+    import { lookUp } from ${url("io/lookup.ts")};
+    const held = [await lookUp("localhost").then(() => null)];
+    try { for (;;) held.push(Deno.openSync("/dev/null")); } catch { /* as the count has them */ }
+    const found = lookUp("localhost");
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500); // another thread looks it up
+    countFreeDescriptors(1);
+    for (const file of held) file?.close();
+    console.log((await found.catch(({ message }) => [message])).includes("127.0.0.1"));`);
+  assertEquals(child.stdout.trim(), "true", child.stderr);
+});
+
 Deno.test("a name that is not found for want of descriptors is not said to have no address", async () => {
   const code = `
     import { lookUp } from "${new URL("../../src/io/lookup.ts", import.meta.url)}";
@@ -172,9 +195,7 @@ Deno.test("a name that is not found for want of descriptors is not said to have 
     const said = await lookUp("localhost").catch(({ message }) => message);
     for (const file of held) file?.close();
     console.log(said);`;
-  const deno = [Deno.execPath(), "eval", "--config", "deno.json", code];
-  const child = new Child("sh", { args: ["-c", 'ulimit -n 128; exec "$@"', "sh", ...deno] });
-  await child.ended;
+  const child = await evalWithFew(code);
   const said = 'the name "localhost" cannot be looked up now: too many open files';
   assertEquals(child.stdout.trim(), said, child.stderr);
 });
