@@ -18,15 +18,15 @@ import { sleep } from "../../base/sleep.ts";
 import type { Placement } from "../../hash/placement.ts";
 import { SLOT_COUNT } from "../../hash/slot_id.ts";
 import type { RedisConnection } from "../../redis/connection.ts";
-import { databasesIn, readInfo } from "../../redis/info.ts";
 import { RedisError } from "../../redis/reply.ts";
 import { utf8 } from "../../resp/encoder.ts";
 import { PROBE_DATABASE, PROBE_MS, probeKey } from "../../resp/probe_key.ts";
 import { areSameRules } from "../../model/slot_rule.ts";
 import { loadPlacement, loadSlotRules } from "../../store/slot_rules.ts";
-import { type KeySample, mayHaveBigKeys, usualSize } from "./big_key_hint.ts";
+import { mayHaveBigKeys, usualSize } from "./big_key_hint.ts";
 import { BigKeys } from "./big_keys.ts";
 import { KeyQueue, type MovingKey } from "./key_queue.ts";
+import { KeySampler } from "./key_sampler.ts";
 import { becomeOnlyMover, endRestores, MOVER_NAME } from "./late_copy_guard.ts";
 import { LoadMeter } from "./load_meter.ts";
 import { MigrateCalls } from "./migrate_calls.ts";
@@ -42,8 +42,6 @@ import { type FoundKeys, scanKeys, type SlotKey, type WantedSlots } from "./serv
 
 /** Keys of one SCAN, which keeps the server busy for about 1.7 ms, with few clients for 0.9 ms, with more for 0.25. */
 const SCAN_KEYS = { unseen: 2_000, few: 1_000, shared: 250 };
-/** Keys by whose sizes those of all are guessed. */
-const SAMPLE_KEYS = 1_000;
 /** Time between two looks at how far a scan is, in milliseconds. */
 const SCANNED_MS = 50;
 /** Calls at once where nothing limits the speed: the source need not wait for us. */
@@ -80,6 +78,7 @@ export class StockMover implements SlotMover {
   /** Most keys of one call. */
   readonly #keysMax: number;
   #bigKeys: BigKeys;
+  readonly #sampler: KeySampler;
   /** The size that keys of the present round are taken to have, in bytes; undefined: it is asked for. */
   #usualSize: number | undefined;
   /** Big keys of slots that were scanned and have not started. */
@@ -107,6 +106,12 @@ export class StockMover implements SlotMover {
     this.#keysMax = isLeaving ? 1 : Infinity;
     this.#hasSizes = hasSizes;
     this.#bigKeys = new BigKeys(context);
+    this.#sampler = new KeySampler(scanner, {
+      scan: () => this.#scan(ALL_SLOTS),
+      sizesOf: async (database, keys) =>
+        (await this.#sizesOf(database, keys)).map(({ size }) => size)
+          .filter((size) => size !== GONE),
+    });
   }
 
   /**
@@ -210,7 +215,7 @@ export class StockMover implements SlotMover {
   }
 
   async #mayHaveBigKeys(): Promise<boolean> {
-    const sample = await this.#sample();
+    const sample = await this.#sampler.take();
     return sample === undefined || mayHaveBigKeys(sample, this.#context.options.bigKeyBytes);
   }
 
@@ -218,22 +223,8 @@ export class StockMover implements SlotMover {
   async #guessSize(): Promise<number | undefined> {
     const { options: { bigKeyBytes, bigKeyPolicy }, throttle } = this.#context;
     if (!this.#hasSizes || !throttle.isUnseen || bigKeyPolicy === "refuse") return undefined;
-    const sample = await this.#sample();
+    const sample = await this.#sampler.takeOrUseLast();
     return sample === undefined ? undefined : usualSize(sample, bigKeyBytes);
-  }
-
-  /** @returns Undefined when there are several databases: their keys need not be alike. */
-  async #sample(): Promise<KeySample | undefined> {
-    const databases = databasesIn(await readInfo(this.#scanner, "keyspace"));
-    if (databases.length > 1) return undefined;
-    const { used_memory_dataset } = await readInfo(this.#scanner, "memory");
-    const sample = { keys: databases[0]?.keys ?? 0, datasetBytes: Number(used_memory_dataset) };
-    for await (const { database, keys } of this.#scan(ALL_SLOTS)) {
-      const some = keys.slice(0, SAMPLE_KEYS);
-      const sizes = (await this.#sizesOf(database, some)).map(({ size }) => size);
-      return { ...sample, sizes: sizes.filter((size) => size !== GONE) };
-    }
-    return { ...sample, sizes: [] };
   }
 
   async endLateCopies(mayHaveLateCopies: boolean): Promise<void> {

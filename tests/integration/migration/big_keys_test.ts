@@ -150,7 +150,8 @@ Deno.test("sizes are not asked for while nobody uses the servers and their keys 
   await migration.done();
   const stats = String(await client.call("INFO", "commandstats"));
   const asked = Number(/cmdstat_memory\|usage:calls=(\d+)/.exec(stats)?.[1]);
-  assert(asked < 3_000, `${asked} sizes`);
+  // Those of one sample: the list of big keys and the first round need no two.
+  assert(asked < 1_500, `${asked} sizes`);
   const { keys: moved, bytes } = migration.queue.moved;
   assertEquals(moved, keys.length);
   assert(bytes > 0.8 * size * moved && bytes < 1.2 * size * moved, `${bytes} bytes`);
