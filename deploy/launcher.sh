@@ -10,18 +10,17 @@ set -eu
 
 id=@ID@        # the content of the payload
 offset=@OFFSET@ # its first byte in this file, counted from 1
-files="@FILES@" # what is in it, main.js and the modules of its threads among them
+files="@FILES@" # what is in it, main.js among them
 
 fail() { printf 'codis-proxy: %s\n' "$*" >&2; exit 1; }
 
 missing=
-for program in uname id ls tr cut mkdir tail tar gzip mv rm; do
+for program in uname id ls mkdir tail tar gzip mv rm; do
   command -v "$program" >/dev/null || missing="$missing $program"
 done
 [ -z "$missing" ] || fail "not found in PATH (\"${PATH-}\"):$missing"
 
-[ "$(uname -s)-$(uname -m)" = "@SYSTEM@" ] ||
-  fail "built for @SYSTEM@, this machine is $(uname -s)-$(uname -m)"
+[ "$(uname -sm)" = "@SYSTEM@" ] || fail "built for @SYSTEM@, this machine is $(uname -sm)"
 
 self=$0
 [ -f "$self" ] || self=$(command -v -- "$0") || fail "cannot find myself as \"$0\""
@@ -36,17 +35,19 @@ unpack() {
   tail -c "+$offset" "$self" | tar -xzf - -C "$part" || return 1
   # A folder may be mounted without the right to run anything in it.
   "$part/deno" --version >/dev/null || return 1
-  for file in $files; do mv -f "$part/$file" "$1/$file" || return 1; done
+  mv -f "$part"/* "$1/" || return 1
   rm -rf "$part"
   trap - EXIT INT TERM HUP
 }
 
 # Whether the folder of root holds the program, and root only can write to it.
 is_roots() {
-  for file in . $files; do
-    case $(LC_ALL=C ls -ldn "$1/$file" 2>/dev/null | tr -s ' ' | cut -d ' ' -f 1,3) in
+  for file in $files; do [ -f "$1/$file" ] || return 1; done
+  # shellcheck disable=SC2086 # one word for each file
+  (CDPATH='' cd -- "$1" && LC_ALL=C ls -ldn . $files) 2>/dev/null | while read -r mode _ owner _; do
+    case "$mode $owner" in
       [d-]????-??-?*' 0') ;;
-      *) return 1 ;;
+      *) exit 1 ;;
     esac
   done
 }
@@ -65,17 +66,11 @@ prepare() {
 }
 
 app=
-for base in \
-  "${XDG_CACHE_HOME:+$XDG_CACHE_HOME/codis-proxy}" \
-  "${HOME:+$HOME/.cache/codis-proxy}" \
-  "${TMPDIR:-/tmp}/codis-proxy-$(id -u)"; do
-  [ -n "$base" ] || continue
-  # A subshell, so that what goes wrong in one folder is forgotten in the next.
-  if (prepare "$base"); then
-    app="$base/$id"
-    break
-  fi
-done
+# A subshell, so that what goes wrong in one folder is forgotten in the next.
+use() { ! (prepare "$1") || app="$1/$id"; }
+[ -z "${XDG_CACHE_HOME-}" ] || use "$XDG_CACHE_HOME/codis-proxy"
+[ -n "$app" ] || [ -z "${HOME-}" ] || use "$HOME/.cache/codis-proxy"
+[ -n "$app" ] || use "${TMPDIR:-/tmp}/codis-proxy-$(id -u)"
 [ -n "$app" ] || fail "no folder to unpack into: set XDG_CACHE_HOME to one that can be written to"
 
 # What Deno keeps between starts, compiled code above all, lies beside the program.

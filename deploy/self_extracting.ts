@@ -4,14 +4,13 @@
  * @module
  */
 
+import { bundleProgram } from "./bundle.ts";
+
 /** What goes into the file. */
 export interface Packing {
-  /** The main module. */
+  /** The main module, `main.ts`. */
   readonly entry: string;
-  /**
-   * Modules that the program starts threads with; each is found beside the main one, by its own name
-   * with the ending `.js`.
-   */
+  /** Modules that the program starts threads with; see `bundle.ts`. */
   readonly workers?: readonly string[];
   /** Where the file is written. */
   readonly output: string;
@@ -44,17 +43,10 @@ async function run(name: string, args: readonly string[]): Promise<Uint8Array> {
 export async function packSelfExtracting(packing: Packing): Promise<number> {
   const folder = await Deno.makeTempDir({ prefix: "codis-build-" });
   try {
-    const modules = [["main.js", packing.entry]];
-    for (const worker of packing.workers ?? []) {
-      modules.push([worker.replace(/^.*\//, "").replace(/\.ts$/, ".js"), worker]);
-    }
-    for (const [name, entry] of modules) {
-      const output = `${folder}/${name}`;
-      await run(Deno.execPath(), ["bundle", "--platform=deno", "--output", output, entry!]);
-    }
+    const { entry, workers = [] } = packing;
+    const files = ["deno", ...await bundleProgram({ entry, workers, folder })];
     await Deno.copyFile(Deno.execPath(), `${folder}/deno`);
     await Deno.chmod(`${folder}/deno`, 0o755);
-    const files = ["deno", ...modules.map(([name]) => name!)];
     // The same source makes the same file: no times, no owners.
     for (const name of files) await Deno.utime(`${folder}/${name}`, 0, 0);
     const level = packing.gzipLevel ?? 9;
@@ -86,7 +78,7 @@ async function launcherFor(
 ): Promise<Uint8Array<ArrayBuffer>> {
   const template = await Deno.readTextFile(new URL("./launcher.sh", import.meta.url));
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", payload));
-  const system = `${await uname("-s")}-${await uname("-m")}`;
+  const system = new TextDecoder().decode(await run("uname", ["-sm"])).trim();
   const text = template
     .replaceAll("@VERSION@", version)
     .replaceAll("@SYSTEM@", system)
@@ -99,8 +91,4 @@ async function launcherFor(
   const place = "@OFFSET@";
   const offset = `${text.length + 1}`.padEnd(place.length);
   return new TextEncoder().encode(text.replace(place, offset));
-}
-
-async function uname(flag: string): Promise<string> {
-  return new TextDecoder().decode(await run("uname", [flag])).trim();
 }
