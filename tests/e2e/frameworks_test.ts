@@ -150,7 +150,9 @@ Deno.test("frameworks come through the proxy to what they come to on one redis-s
   for (const [i, setting] of SETTINGS.entries()) {
     for (const [name, outcome] of found[i]!) {
       await t.step(`${name}, ${setting}`, () => {
+        // What it printed when it failed, as it is: a comparison would quote it.
         assertEquals(typeof expected!.get(name), "object", `${expected!.get(name)}`);
+        assertEquals(typeof outcome, "object", `${outcome}`);
         assertEquals(outcome, expected!.get(name));
       });
     }

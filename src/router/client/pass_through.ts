@@ -112,6 +112,7 @@ export class PassThrough implements LinkUser {
     }
     if (parser.count === 0) return hold(true);
     if (client.extras?.mayPassThrough === false) return hold(true);
+    if (client.subscriptions !== null && client.subscriptions.underWay > 0) return hold(true);
     const command = findCommand(parser) ?? client.shared.learned.find(parser);
     // It may be learned when it is dispatched whole.
     if (command === undefined && !client.shared.learned.isSettled) return hold(true);

@@ -21,7 +21,7 @@ import { unwatchAll } from "../client/watched_slot.ts";
 import { execAborted } from "../errors.ts";
 import { answerLocally } from "../local/answer.ts";
 import { block } from "../blocking/block.ts";
-import { whileSubscribed } from "../local/pubsub.ts";
+import { waitsForSubscriptions, whileSubscribed } from "../local/pubsub.ts";
 import { admit } from "./admit.ts";
 import { fanOut } from "./fan_out.ts";
 import { forward, forwardByKey } from "./forward.ts";
@@ -107,6 +107,10 @@ function dispatchCommand(
   const command = fits(known, parser) ? known : learnedCommand(client, known, parser);
   if (command === null) return; // it waits, or is answered
   if (command?.caution === "function" && waitsForFunctions(client, parser)) {
+    client.credit.isRefused = true; // it is dispatched again
+    return;
+  }
+  if (client.subscriptions !== null && waitsForSubscriptions(client, command)) {
     client.credit.isRefused = true; // it is dispatched again
     return;
   }

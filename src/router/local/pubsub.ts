@@ -20,9 +20,13 @@ import {
 import { Subscriptions } from "../pubsub/subscriptions.ts";
 import type { LocalAnswer, LocalCall } from "./local_call.ts";
 
+const SUBSCRIBING: ReadonlySet<string> = new Set(
+  SUBSCRIPTION_KINDS.flatMap(({ subscribe, unsubscribe }) => [subscribe, unsubscribe]),
+);
+
 /** What a client may send under RESP2 while it subscribes. */
 const ALLOWED_WHILE_SUBSCRIBED: ReadonlySet<string> = new Set([
-  ...SUBSCRIPTION_KINDS.flatMap(({ subscribe, unsubscribe }) => [subscribe, unsubscribe]),
+  ...SUBSCRIBING,
   "ping",
   "quit",
   "reset",
@@ -61,7 +65,7 @@ function subscribe(call: LocalCall, kind: SubscriptionKind): Uint8Array | null {
   const { refusal } = client.shared;
   if (refusal !== "") return errorReply(refusal);
   const { isCapturing } = client.replies;
-  if (client.depth > 0 && !isCapturing) return askAgain(client);
+  if (mustWait(client)) return askAgain(client);
   const subscriptions = Subscriptions.of(client);
   const error = subscriptions.connect(isCapturing ? 0 : client.shared.options.backendDialMs);
   if (error === "waiting") return askAgain(client);
@@ -71,9 +75,20 @@ function subscribe(call: LocalCall, kind: SubscriptionKind): Uint8Array | null {
 
 function unsubscribe(call: LocalCall, kind: SubscriptionKind): Uint8Array | null {
   const { client } = call;
-  if (client.depth > 0 && !client.replies.isCapturing) return askAgain(client);
+  if (mustWait(client)) return askAgain(client);
   const subscriptions = Subscriptions.of(client);
   return answerInTurn(call, (answered) => subscriptions.unsubscribe(kind, namesOf(call), answered));
+}
+
+/** Whether something else than its like is not answered, in a client that is not in a transaction. */
+function mustWait({ depth, replies, subscriptions }: Client): boolean {
+  return depth > (subscriptions?.underWay ?? 0) && !replies.isCapturing;
+}
+
+/** Whether a command waits until what its client subscribes to, and what it does not any more, is in force. */
+export function waitsForSubscriptions(client: Client, command: Command | undefined): boolean {
+  const { underWay } = client.subscriptions!;
+  return underWay > 0 && (command === undefined || !SUBSCRIBING.has(command.name));
 }
 
 /**
@@ -85,13 +100,16 @@ function askAgain(client: Client): null {
   return null;
 }
 
-/** Answers a command later; what the client sends after it waits. */
+/**
+ * Answers a command later. What the client sends after it waits, but for its like: they are sent to the servers at
+ * once, as programs count on it that a SUBSCRIBE is in force soon after it was sent.
+ */
 function answerInTurn(
   { client, command }: LocalCall,
   ask: (answered: (reply: Uint8Array) => void) => void,
 ): null {
   const parked = client.replies.park(command);
-  client.isAtBarrier = true;
+  client.isAtBarrier = client.replies.isCapturing;
   ask((reply) => {
     // Acknowledgements are pushes, which CLIENT REPLY OFF does not hold back.
     if (reply[0] !== 45 /* - */) parked.isMuted = false;

@@ -16,6 +16,8 @@ export interface ClientSubscriptions {
   readonly counts: SubscriptionCounts;
   /** Whether there is one at least: then RESP2 allows few commands, and the client may be idle. */
   readonly isSubscribed: boolean;
+  /** How many SUBSCRIBEs and UNSUBSCRIBEs are not answered: only the like of them may be dispatched meanwhile. */
+  readonly underWay: number;
   /** Whether something holds for all channels and patterns, those that are just being subscribed to included. */
   every(holds: (name: string, isPattern: boolean) => boolean): boolean;
   /** Calls `done` once, now or later, when what a server has sent so far has come. */

@@ -4,6 +4,9 @@
  *      SUBSCRIBE ─► sent to each master ─► each has acknowledged ─► acknowledged to the client, counted here
  *      message of a master ─► in order? ─► client
  *
+ * Several may be under way: each server takes them in the order in which the client has sent them, and the client is
+ * told in that order.
+ *
  * The client has a connection of its own to every master: so PUBLISH and PUBSUB NUMSUB count it once,
  * wherever a message is published, and a slot may move without a word.
  *
@@ -27,14 +30,18 @@ import { type LinkOutcome, SubscriberLink, type SubscriberLinkUser } from "./sub
 
 const PUSH_OF_3 = { 2: utf8("*3\r\n"), 3: utf8(">3\r\n") };
 
-const NO_NAMES: ReadonlySet<string> = new Set();
-
-/** A SUBSCRIBE that is under way. */
-interface UnderWay {
+/** A SUBSCRIBE or UNSUBSCRIBE that is under way. */
+interface Step {
   readonly kind: SubscriptionKind;
+  readonly word: string;
+  /** What every server is asked for. */
   readonly names: ReadonlySet<string>;
   /** Messages that have come before the client knows that it is subscribed. */
   readonly early: { link: SubscriberLink; frame: PushedFrame; message: Uint8Array }[];
+  /** Lets PUBLISH go on that must not overtake it. */
+  readonly ended: () => void;
+  /** Tells the client, or goes on, when every server has answered; null before. */
+  next: (() => void) | null;
 }
 
 /** See the drawing above. */
@@ -45,11 +52,8 @@ export class Subscriptions implements ClientSubscriptions, Subscriber, Subscribe
   );
   readonly #links = new Map<Server, SubscriberLink>();
   readonly #order: MessageOrder;
-  #subscribing: UnderWay | null = null;
-  /** Lets PUBLISH go on that must not overtake it. */
-  #ended: () => void = () => {};
-  /** What is being unsubscribed from. */
-  #removing: { kind: SubscriptionKind; names: ReadonlySet<string> } | null = null;
+  /** What is under way, the oldest first. */
+  readonly #steps: Step[] = [];
   #isClosed = false;
   /** Since when it waits until it may connect; 0 while it does not. */
   #waitingSinceMs = 0;
@@ -88,10 +92,14 @@ export class Subscriptions implements ClientSubscriptions, Subscriber, Subscribe
   }
 
   every(holds: (name: string, isPattern: boolean) => boolean): boolean {
-    const all = this.#subscribing === null
-      ? [...this.#names]
-      : [...this.#names, [this.#subscribing.kind, this.#subscribing.names] as const];
+    const coming = this.#steps.filter(({ kind, word }) => word === kind.subscribe)
+      .map(({ kind, names }) => [kind, names] as const);
+    const all = [...this.#names, ...coming];
     return all.every(([kind, names]) => [...names].every((name) => holds(name, kind === PATTERNS)));
+  }
+
+  get underWay(): number {
+    return this.#steps.length;
   }
 
   /** Redis's count of a kind: channels and patterns together. */
@@ -155,46 +163,38 @@ export class Subscriptions implements ClientSubscriptions, Subscriber, Subscribe
     answered: (reply: Uint8Array) => void,
   ): void {
     const mine = this.#names.get(kind)!;
-    const added = new Set(names.filter((name) => !mine.has(name)));
-    const early: UnderWay["early"] = [];
-    this.#subscribing = { kind, names: added, early };
-    this.#ended = this.#client.shared.subscribing.begin(this.#cellsOf(kind, added));
-    this.#ask(kind.subscribe, added, (error) => {
-      this.#subscribing = null;
-      this.#ended();
-      if (error !== "") return this.#refused(kind, added, early, error, answered);
-      const out = new Encoder(this.#client.protocol);
-      for (const name of names) {
-        mine.add(name);
-        this.#acknowledge(out, kind, kind.subscribe, name);
-      }
-      answered(out.done());
-      for (const { link, frame, message } of early) {
-        this.#client.replies.holds(-message.length);
-        this.message(link, frame, message);
-      }
+    const added = names.filter((name) => !mine.has(name) || this.#isUnderWay(kind, name));
+    const step = this.#begin(kind, kind.subscribe, added);
+    this.#ask(step.word, step.names, (error) => {
+      this.#goOn(step, () => {
+        if (error !== "") return this.#undo(step, error, answered);
+        this.#end(step);
+        const out = new Encoder(this.#client.protocol);
+        for (const name of names) {
+          mine.add(name);
+          this.#acknowledge(out, kind, kind.subscribe, name);
+        }
+        answered(out.done());
+        for (const { link, frame, message } of step.early) {
+          this.#client.replies.holds(-message.length);
+          this.message(link, frame, message);
+        }
+      });
     });
   }
 
-  #cellsOf(kind: SubscriptionKind, names: ReadonlySet<string>): number[] {
-    if (kind === PATTERNS) return [PATTERNS_CELL];
-    const { placement } = this.#client.shared.slots;
-    const bytes = [...names].map(latin1Bytes);
-    return [...new Set(bytes.map((name) => placement.slotIdOf(name, 0, name.length)))];
-  }
-
-  /** A server does not want it: the others forget it. */
-  #refused(
-    kind: SubscriptionKind,
-    names: ReadonlySet<string>,
-    early: UnderWay["early"],
-    error: string,
-    answered: (reply: Uint8Array) => void,
-  ): void {
-    for (const { message } of early) this.#client.replies.holds(-message.length);
-    this.#ask(kind.unsubscribe, names, () => {
-      this.#endIfUnused();
-      answered(new Encoder(2).error(error).done());
+  /** A server does not want it: the others forget it, but for what was asked for since. */
+  #undo(step: Step, error: string, answered: (reply: Uint8Array) => void): void {
+    const { kind, names, early } = step;
+    const later = this.#steps.slice(1).filter((each) => each.kind === kind);
+    const undone = [...names].filter((name) => !later.some((each) => each.names.has(name)));
+    this.#ask(kind.unsubscribe, new Set(undone), () => {
+      this.#goOn(step, () => {
+        this.#end(step);
+        for (const { message } of early) this.#client.replies.holds(-message.length);
+        this.#endIfUnused();
+        answered(new Encoder(2).error(error).done());
+      });
     });
   }
 
@@ -210,23 +210,72 @@ export class Subscriptions implements ClientSubscriptions, Subscriber, Subscribe
     answered: (reply: Uint8Array) => void,
   ): void {
     const mine = this.#names.get(kind)!;
-    const named = names.length === 0 ? [...mine] : names;
-    const removed = new Set(named.filter((name) => mine.has(name)));
-    this.#removing = { kind, names: removed };
-    this.#ended = this.#client.shared.subscribing.begin(this.#cellsOf(kind, removed));
-    this.#ask(kind.unsubscribe, removed, () => {
-      this.#removing = null;
-      this.#ended();
-      this.#order.releaseAll();
-      const out = new Encoder(this.#client.protocol);
-      for (const name of named) {
-        mine.delete(name);
-        this.#acknowledge(out, kind, kind.unsubscribe, name);
-      }
-      if (named.length === 0) this.#acknowledge(out, kind, kind.unsubscribe, null);
-      this.#endIfUnused();
-      answered(out.done());
+    const named = names.length === 0 ? [...this.#expected(kind)] : names;
+    const removed = named.filter((name) => mine.has(name) || this.#isUnderWay(kind, name));
+    const step = this.#begin(kind, kind.unsubscribe, removed);
+    this.#ask(step.word, step.names, () => {
+      this.#goOn(step, () => {
+        this.#end(step);
+        this.#order.releaseAll();
+        const out = new Encoder(this.#client.protocol);
+        for (const name of named) {
+          mine.delete(name);
+          this.#acknowledge(out, kind, kind.unsubscribe, name);
+        }
+        if (named.length === 0) this.#acknowledge(out, kind, kind.unsubscribe, null);
+        this.#endIfUnused();
+        answered(out.done());
+      });
     });
+  }
+
+  #begin(kind: SubscriptionKind, word: string, asked: readonly string[]): Step {
+    const names = new Set(asked);
+    const ended = this.#client.shared.subscribing.begin(this.#cellsOf(kind, names));
+    const step: Step = { kind, word, names, early: [], ended, next: null };
+    this.#steps.push(step);
+    return step;
+  }
+
+  /** Every server has answered a step: it goes on when those before it have ended. */
+  #goOn(step: Step, next: () => void): void {
+    step.next = next;
+    for (let first = this.#steps[0]; first?.next; first = this.#steps[0]) {
+      const { next } = first;
+      first.next = null;
+      next();
+    }
+  }
+
+  /** Ends the first step. */
+  #end({ ended }: Step): void {
+    this.#steps.shift();
+    ended();
+  }
+
+  /** Whether something is under way that changes a subscription. */
+  #isUnderWay(kind: SubscriptionKind, name: string): boolean {
+    return this.#steps.some((step) => step.kind === kind && step.names.has(name));
+  }
+
+  /** What it will be subscribed to when all has ended that is under way. */
+  #expected(kind: SubscriptionKind): Set<string> {
+    const expected = new Set(this.#names.get(kind)!);
+    for (const { kind: its, word, names } of this.#steps) {
+      if (its !== kind) continue;
+      for (const name of names) {
+        if (word === kind.subscribe) expected.add(name);
+        else expected.delete(name);
+      }
+    }
+    return expected;
+  }
+
+  #cellsOf(kind: SubscriptionKind, names: ReadonlySet<string>): number[] {
+    if (kind === PATTERNS) return [PATTERNS_CELL];
+    const { placement } = this.#client.shared.slots;
+    const bytes = [...names].map(latin1Bytes);
+    return [...new Set(bytes.map((name) => placement.slotIdOf(name, 0, name.length)))];
   }
 
   #acknowledge(out: Encoder, kind: SubscriptionKind, word: string, name: string | null): void {
@@ -259,7 +308,7 @@ export class Subscriptions implements ClientSubscriptions, Subscriber, Subscribe
 
   /** A client without subscriptions needs no connections. */
   #endIfUnused(): void {
-    if (!this.isSubscribed && this.#subscribing === null) this.close();
+    if (!this.isSubscribed && this.#steps.length === 0) this.close();
   }
 
   // -- messages ---------------------------------------------------------------------------------
@@ -268,9 +317,11 @@ export class Subscriptions implements ClientSubscriptions, Subscriber, Subscribe
     const kind = SUBSCRIPTION_KINDS.find((each) => each.message === frame.word);
     if (kind === undefined) return;
     if (this.#names.get(kind)!.has(frame.name)) return this.#order.arrived(link, frame, message);
-    const subscribing = this.#subscribing;
-    if (subscribing?.kind !== kind || !subscribing.names.has(frame.name)) return;
-    subscribing.early.push({ link, frame, message });
+    const coming = this.#steps.find((step) =>
+      step.word === kind.subscribe && step.names.has(frame.name)
+    );
+    if (coming === undefined) return;
+    coming.early.push({ link, frame, message });
     this.#client.replies.holds(message.length);
   }
 
@@ -290,13 +341,12 @@ export class Subscriptions implements ClientSubscriptions, Subscriber, Subscribe
     this.#links.set(server, link);
     let refusal = "";
     for (const [kind, names] of this.#names) {
-      const going = this.#removing?.kind === kind ? this.#removing.names : NO_NAMES;
-      const bytes = [...names].filter((name) => !going.has(name)).map(latin1Bytes);
-      link.request(kind.subscribe, bytes, (outcome) => refusal ||= failureOf(outcome));
-    }
-    if (this.#subscribing !== null) {
-      const { kind, names } = this.#subscribing;
-      link.request(kind.subscribe, [...names].map(latin1Bytes), () => {});
+      const mine = [...names].filter((name) => !this.#isUnderWay(kind, name));
+      const coming = [...this.#expected(kind)].filter((name) => this.#isUnderWay(kind, name));
+      link.request(kind.subscribe, mine.map(latin1Bytes), (outcome) => {
+        refusal ||= failureOf(outcome);
+      });
+      link.request(kind.subscribe, coming.map(latin1Bytes), () => {});
     }
     link.flush(slots.version, (outcome) => {
       const failure = refusal === "" ? failureOf(outcome) : refusal;
@@ -362,7 +412,7 @@ export class Subscriptions implements ClientSubscriptions, Subscriber, Subscribe
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#ended();
+    for (const { ended } of this.#steps.splice(0)) ended();
     this.#client.shared.subscribers.delete(this);
     for (const link of this.#links.values()) {
       link.server.leavePrivateQueue(this.#client);

@@ -7,8 +7,9 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { delay } from "@std/async/delay";
+import { within } from "../../support/deadline.ts";
 import { RedisServer } from "../../support/redis_server.ts";
-import type { RespClient } from "../../support/resp_client.ts";
+import { encodeRequests, type RespClient } from "../../support/resp_client.ts";
 import type { RespValue } from "../../support/resp_value.ts";
 import { keyOn, RouterServer } from "../../support/router_server.ts";
 
@@ -64,6 +65,42 @@ Deno.test("PUBLISH, also in a transaction, does not overtake a SUBSCRIBE that wa
     assertEquals(await client.call("EXEC"), ["OK", 1]);
   };
   assertEquals(await missedBy(proxy, (channel) => ["SUBSCRIBE", channel], inTransaction), []);
+  assertEquals(proxy.leftovers(), []);
+});
+
+Deno.test("PUBLISH does not overtake the last of several SUBSCRIBEs and UNSUBSCRIBEs that were read before", async () => {
+  await using servers = await RedisServer.startMany(2);
+  await using proxy = await RouterServer.start({ servers });
+  using publisher = await proxy.client();
+  await publisher.call("PING");
+  for (let round = 0; round < ROUNDS; round++) {
+    using subscriber = await proxy.client();
+    await subscriber.call("PING");
+    const channel = `early:${round}`;
+    // As Celery does, beside what it sends over other connections.
+    const words = [["SUBSCRIBE", "first"], ["SUBSCRIBE", channel], ["UNSUBSCRIBE", channel]];
+    await subscriber.sendRaw(encodeRequests([...words, ["SUBSCRIBE", channel]]));
+    await wasRead(proxy, subscriber);
+    assertEquals(await publisher.call("PUBLISH", channel, "x"), 1);
+    const told: RespValue[] = [];
+    for (let i = 0; i < 5; i++) {
+      told.push((await within(subscriber.read(), 1_000, "the message")).value);
+    }
+    assertEquals(told, [
+      ["subscribe", "first", 1],
+      ["subscribe", channel, 2],
+      ["unsubscribe", channel, 1],
+      ["subscribe", channel, 2],
+      ["message", channel, "x"],
+    ]);
+    const after = [["UNSUBSCRIBE", channel], ["UNSUBSCRIBE"], ["PING"], ["UNSUBSCRIBE"]];
+    assertEquals((await subscriber.pipeline(after)).map(({ value }) => value), [
+      ["unsubscribe", channel, 1],
+      ["unsubscribe", "first", 0],
+      "PONG",
+      ["unsubscribe", null, 0],
+    ]);
+  }
   assertEquals(proxy.leftovers(), []);
 });
 
