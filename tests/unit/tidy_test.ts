@@ -59,11 +59,16 @@ const FILES = readSourceTree();
 
 /** The test files below a folder of tests/unit, relative to tests/unit. */
 function unitTests(prefix: string): string[] {
-  const folder = new URL(`./${prefix}`, import.meta.url);
-  return [...Deno.readDirSync(folder)].flatMap(({ name, isDirectory }) => {
-    if (isDirectory) return unitTests(`${prefix}${name}/`);
-    return name.endsWith("_test.ts") ? [`${prefix}${name}`] : [];
-  });
+  return filesBelow(new URL("./", import.meta.url), prefix).filter((path) =>
+    path.endsWith("_test.ts")
+  );
+}
+
+/** The files below a folder, relative to its root. */
+function filesBelow(root: URL, prefix: string): string[] {
+  return [...Deno.readDirSync(new URL(`./${prefix}`, root))].flatMap(({ name, isDirectory }) =>
+    isDirectory ? filesBelow(root, `${prefix}${name}/`) : [`${prefix}${name}`]
+  );
 }
 
 /** Every value that more than one of the pairs has, with what they say of it. */
@@ -184,6 +189,14 @@ Deno.test("a unit test lies at the path of the file or folder that it tests", ()
       ![tested, `${tested}.ts`, `${tested}.tsx`, `${tested}.js`].some((one) => paths.has(one));
   });
   assertEquals(elsewhere, []);
+});
+
+Deno.test("all benches read their options in the same way", () => {
+  const root = new URL("../bench/", import.meta.url);
+  const readers = filesBelow(root, "").filter((path) =>
+    path.endsWith(".ts") && Deno.readTextFileSync(new URL(path, root)).includes("parse-args")
+  );
+  assertEquals(readers, ["options.ts"]);
 });
 
 Deno.test("no file leaves work undone: reminders name an issue", () => {

@@ -10,7 +10,7 @@ import { freePort } from "../../support/free_port.ts";
 import { processFigures } from "../../support/process_figures.ts";
 import { RedisServer } from "../../support/redis_server.ts";
 import { proxyTarget, redisTarget, type Target, twemproxyTarget } from "../load/target.ts";
-import { GivenOptions, wholeNumber } from "../options.ts";
+import { GivenOptions } from "../options.ts";
 import { runManyClients } from "./many_clients.ts";
 
 const HELP = `deno task bench:connect [options]
@@ -59,13 +59,14 @@ async function measure(target: Target, clients: number, seconds: number): Promis
 
 async function main(): Promise<void> {
   const given = new GivenOptions(HELP, {
-    numbers: { seconds: [4, 1, 60], rounds: [3, 1, 20] },
-    words: ["clients"],
+    numbers: {
+      clients: ["1000,5000,10000", 1, CLIENTS_MAX],
+      seconds: [4, 1, 60],
+      rounds: [3, 1, 20],
+    },
   });
   const [seconds, rounds] = [given.number("seconds"), given.number("rounds")];
-  const counts = (given.text("clients") ?? "1000,5000,10000").split(",").map((word) =>
-    wholeNumber("clients", word, 1, CLIENTS_MAX)
-  );
+  const counts = given.numbers("clients");
   await using servers = await RedisServer.startMany(2, {
     args: ["--maxclients", `${CLIENTS_MAX}`, "--tcp-backlog", "4096"],
   });

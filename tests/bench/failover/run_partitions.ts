@@ -7,10 +7,9 @@
  * @module
  */
 
-import { parseArgs } from "@std/cli/parse-args";
 import { Networks } from "./networks.ts";
 import { PARTITIONS, runPartitions } from "./partitions.ts";
-import { endedByUser, oneOf, stop, wholeNumber } from "../options.ts";
+import { endedByUser, GivenOptions, stop } from "../options.ts";
 
 const HELP = `deno task bench:partitions [options]
 
@@ -32,29 +31,32 @@ const names = Object.keys(PARTITIONS);
 const CASES = names.map((name, i) => `  ${i + 1}`.padEnd(6) + name).join("\n");
 
 async function main(): Promise<void> {
-  const flags = parseArgs(Deno.args, {
-    boolean: ["help", "json"],
-    string: ["cases", "seconds", "after", "replicas", "coordinator"],
-    unknown: (arg) => stop(`unknown option "${arg}"\n\n${HELP}${CASES}`),
+  const given = new GivenOptions(`${HELP}${CASES}`, {
+    numbers: {
+      cases: ["all", 1, names.length],
+      seconds: [10, 1, 600],
+      after: [2, 1, 60],
+      replicas: [0, 0, 2],
+    },
+    words: ["coordinator"],
+    switches: ["json"],
   });
-  if (flags.help) stop(`${HELP}${CASES}`, 0);
-  const coordinator = oneOf("coordinator", flags.coordinator, ["zookeeper", "embedded"]);
-  const cases = (flags.cases ?? "all") === "all"
+  const isJson = given.isOn("json");
+  const coordinator = given.word("coordinator", ["zookeeper", "embedded"]);
+  const cases = (given.text("cases") ?? "all") === "all"
     ? names.filter((name) => coordinator === "zookeeper" || !PARTITIONS[name]!.needsRemote)
-    : flags.cases!.split(",").map((text: string) =>
-      names[wholeNumber("cases", text, 1, names.length) - 1]!
-    );
+    : given.numbers("cases").map((number) => names[number - 1]!);
   const obstacle = await Networks.obstacle();
   if (obstacle !== "") stop(`NOTHING WAS RUN: ${obstacle}`);
   const over = endedByUser();
   const { results, logs } = await runPartitions({
     ...{ cases, coordinator, over },
-    seconds: wholeNumber("seconds", flags.seconds ?? "10", 1, 600),
-    after: wholeNumber("after", flags.after ?? "2", 1, 60),
-    replicas: wholeNumber("replicas", flags.replicas ?? "0", 0, 2),
-    tell: flags.json ? (line) => console.error(line) : (line) => console.log(line),
+    seconds: given.number("seconds"),
+    after: given.number("after"),
+    replicas: given.number("replicas"),
+    tell: isJson ? (line) => console.error(line) : (line) => console.log(line),
   });
-  if (flags.json) console.log(JSON.stringify(results, null, 2));
+  if (isJson) console.log(JSON.stringify(results, null, 2));
   else {
     console.table(results.map((each) => ({
       case: each.name,

@@ -12,7 +12,7 @@ import { RedisServer } from "../../support/redis_server.ts";
 import { RespClient } from "../../support/resp_client.ts";
 import { fillKeys, type Load, runBenchmark } from "../load/redis_benchmark.ts";
 import { proxyTarget, redisTarget, type Target, twemproxyTarget } from "../load/target.ts";
-import { GivenOptions, oneOf } from "../options.ts";
+import { GivenOptions } from "../options.ts";
 
 const HELP = `deno task bench:fair [options]
 
@@ -83,16 +83,15 @@ async function measure(
 async function main(): Promise<void> {
   const given = new GivenOptions(HELP, {
     numbers: {
+      beside: ["0,1,3", 0, 1_000],
       pipeline: [100_000, 1, 1_000_000],
       requests: [60_000, 1_000, 10_000_000],
       rounds: [1, 1, 100],
     },
-    words: ["beside", "targets"],
+    words: ["targets"],
   });
-  const besides = (given.text("beside") ?? "0,1,3").split(",").map(Number);
-  const targets =
-    given.text("targets")?.split(",").map((name) => oneOf("targets", name, TARGETS)) ??
-      TARGETS;
+  const besides = given.numbers("beside");
+  const targets = given.words("targets", TARGETS);
   const head = ["target", "beside", "p50 ms", "p99 ms", "max ms", "requests/s", "others'", "CPU"];
   console.log(`| ${head.join(" | ")} |\n|${" --- |".repeat(head.length)}`);
   await using server = await RedisServer.start();

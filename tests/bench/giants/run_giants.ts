@@ -12,7 +12,7 @@ import { processFigures } from "../../support/process_figures.ts";
 import { RedisServer } from "../../support/redis_server.ts";
 import { encodeRequests, RespClient, type Word } from "../../support/resp_client.ts";
 import { proxyTarget, redisTarget, type Target, twemproxyTarget } from "../load/target.ts";
-import { GivenOptions, oneOf, stop } from "../options.ts";
+import { GivenOptions, stop } from "../options.ts";
 
 const HELP = `deno task bench:giants [options]
 
@@ -148,10 +148,8 @@ async function main(): Promise<void> {
   const bytes = given.number("mb") * MB;
   const seconds = given.number("seconds");
   const rounds = given.number("rounds");
-  const words = <W extends string>(name: string, all: readonly W[]) =>
-    given.text(name)?.split(",").map((word) => oneOf(name, word, all)) ?? all;
-  const loads = words("loads", LOADS);
-  const targets = words("targets", TARGETS);
+  const loads = given.words("loads", LOADS);
+  const targets = given.words("targets", TARGETS);
   const head = ["beside", "target", "p50 ms", "p99 ms", "max ms", "calls", "errors"];
   head.push("giants/s", "slowest giant ms", "CPU", "RSS MB");
   console.log(`| ${head.join(" | ")} |\n|${" --- |".repeat(head.length)}`);
@@ -173,7 +171,7 @@ if (import.meta.main) {
   if (role === "--role") {
     const all = Array.from(
       { length: Number(giants) },
-      (_, i) => ask(Number(port), oneOf("loads", load, LOADS), i, Number(bytes)),
+      (_, i) => ask(Number(port), load as Load, i, Number(bytes)),
     );
     await Promise.all(all);
   } else {

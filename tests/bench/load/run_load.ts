@@ -10,13 +10,12 @@
  */
 
 import { delay } from "@std/async/delay";
-import { parseArgs } from "@std/cli/parse-args";
 import { processFigures } from "../../support/process_figures.ts";
 import { RedisServer } from "../../support/redis_server.ts";
 import { median } from "./median.ts";
 import { fillKeys, type Load, runBenchmark } from "./redis_benchmark.ts";
 import { proxyTarget, READ_MODES, redisTarget, type Target, twemproxyTarget } from "./target.ts";
-import { stop } from "../options.ts";
+import { GivenOptions } from "../options.ts";
 
 const HELP = `make bench ARGS="..."
 
@@ -72,54 +71,44 @@ interface Figures {
   readonly restPercent: number;
 }
 
-function readOptions(args: readonly string[]): Options {
-  const flags = parseArgs(args, {
-    boolean: ["quick", "help"],
-    string: [
-      "clients",
-      "pipeline",
-      "value",
-      "repeat",
-      "seconds",
-      "targets",
-      "read-mode",
-      "mget",
-      "idle",
-      "migrating",
-      "cpu",
-    ],
-    unknown: (arg) => stop(`unknown option "${arg}"\n\n${HELP}`),
+function readOptions(): Options {
+  // What --quick leaves out.
+  const isQuick = Deno.args.includes("--quick");
+  const given = new GivenOptions(HELP, {
+    numbers: {
+      clients: [isQuick ? "50" : "1,50,500", 1, 20_000],
+      pipeline: ["1,16,64", 1, 10_000],
+      value: [isQuick ? "64" : "64,4096", 1, 512 * 1024 * 1024],
+      mget: [0, 1, 10_000],
+      idle: [0, 0, 60_000],
+      migrating: [0, 1, 1_024],
+      repeat: [isQuick ? 2 : 3, 1, 1_000],
+      seconds: [2, 0.1, 600],
+      cpu: [1, 1, 64],
+    },
+    fractions: ["seconds"],
+    words: ["targets", "read-mode"],
+    switches: ["quick"],
   });
-  if (flags.help === true) stop(HELP, 0);
-  const isQuick = flags.quick === true;
-  const numbers = (name: string, initial: string) =>
-    String(flags[name] ?? initial).split(",").map((word) => {
-      const number = Number(word);
-      return number > 0 ? number : stop(`--${name}: "${word}" is not a number above 0`);
-    });
   const loads: Load[] = [];
-  for (const valueBytes of numbers("value", isQuick ? "64" : "64,4096")) {
-    for (const clients of numbers("clients", isQuick ? "50" : "1,50,500")) {
-      for (const pipeline of numbers("pipeline", "1,16,64")) {
-        for (const keys of flags.mget === undefined ? [0] : numbers("mget", "")) {
+  for (const valueBytes of given.numbers("value")) {
+    for (const clients of given.numbers("clients")) {
+      for (const pipeline of given.numbers("pipeline")) {
+        for (const keys of given.text("mget") === undefined ? [0] : given.numbers("mget")) {
           loads.push({ valueBytes, clients, pipeline, keys });
         }
       }
     }
   }
-  const words = (name: string, initial: string, known: readonly string[]) =>
-    String(flags[name] ?? initial).split(",").map((word) =>
-      known.includes(word) ? word : stop(`--${name}: "${word}" is none of ${known.join(", ")}`)
-    );
   return {
     loads,
-    repeat: numbers("repeat", isQuick ? "2" : "3")[0]!,
-    seconds: numbers("seconds", "2")[0]!,
-    targets: words("targets", "redis,twemproxy,proxy", ["redis", "twemproxy", "proxy"]),
-    readModes: words("read-mode", "byob", READ_MODES),
-    cpu: numbers("cpu", "1"),
-    migrating: flags.migrating === undefined ? [] : numbers("migrating", ""),
-    idle: flags.idle === undefined ? 0 : numbers("idle", "")[0]!,
+    repeat: given.number("repeat"),
+    seconds: given.number("seconds"),
+    targets: given.words("targets", ["redis", "twemproxy", "proxy"]),
+    readModes: given.words("read-mode", READ_MODES, ["byob"]),
+    cpu: given.numbers("cpu"),
+    migrating: given.text("migrating") === undefined ? [] : given.numbers("migrating"),
+    idle: given.number("idle"),
   };
 }
 
@@ -231,7 +220,7 @@ function row(load: Load, name: string, figures: Figures, idle: number): string {
 }
 
 async function main(): Promise<void> {
-  const options = readOptions(Deno.args);
+  const options = readOptions();
   await using stack = new AsyncDisposableStack();
   const servers = await RedisServer.startMany(SERVER_COUNT);
   for (const server of servers) stack.use(server);

@@ -21,7 +21,7 @@ export interface Target extends AsyncDisposable {
 }
 
 /** How `read_mode` of the proxy may be set. */
-export const READ_MODES: readonly string[] = ["byob", "direct"];
+export const READ_MODES = ["byob", "direct"] as const;
 
 /** Clients that the proxy takes: its own default. */
 const CLIENTS_MAX = 10_000;

@@ -6,7 +6,6 @@
  * @module
  */
 
-import { parseArgs } from "@std/cli/parse-args";
 import { delay } from "@std/async/delay";
 import { ProxyProcess } from "../../support/proxy_process.ts";
 import {
@@ -17,6 +16,7 @@ import {
   TwoMachines,
 } from "../../support/two_machines.ts";
 import type { RespClient } from "../../support/resp_client.ts";
+import { GivenOptions } from "../options.ts";
 
 const HELP = `deno task bench:moved-name [options]
 
@@ -46,13 +46,9 @@ const KINDS = [
 ];
 const PAUSE_MS = 5;
 
-const flags = parseArgs(Deno.args, { boolean: ["help"] }) as Readonly<
-  Record<string, unknown>
->;
-if (flags["help"] === true) {
-  console.log(HELP);
-  Deno.exit(0);
-}
+const given = new GivenOptions(HELP, {
+  numbers: { rounds: [20, 1, 10_000], dial: [1_000, 1, 60_000] },
+});
 if (!isInside()) {
   const child = inNamespaces(["run"], import.meta.url, Deno.args);
   const { code } = await child.ended;
@@ -64,11 +60,11 @@ if (!isInside()) {
 await using machines = await TwoMachines.start();
 await using proxy = await ProxyProcess.start({
   servers: [{ addr: `${NAME}:${REDIS_PORT}` }],
-  config: { backend_dial_timeout: Number(flags["dial"] ?? 1000) },
+  config: { backend_dial_timeout: given.number("dial") },
 });
 for (const { kind, isLost, quietMs } of KINDS) {
   const rounds: Figures[] = [];
-  for (let i = 0; i < Number(flags["rounds"] ?? 20); i++) rounds.push(await move(isLost, quietMs));
+  for (let i = 0; i < given.number("rounds"); i++) rounds.push(await move(isLost, quietMs));
   const spread = (name: keyof Figures) => spreadOf(rounds.map((each) => each[name]));
   console.log(
     `${kind.padEnd(32)} back after ${spread("backMs")} ms; longest request ` +

@@ -8,14 +8,19 @@
  * @module
  */
 
-import { parseArgs } from "@std/cli/parse-args";
 import { processFigures } from "../../support/process_figures.ts";
 import { RedisServer } from "../../support/redis_server.ts";
 import { median } from "../load/median.ts";
 import { runBenchmark } from "../load/redis_benchmark.ts";
-import { proxyTarget, redisTarget, type Target, twemproxyTarget } from "../load/target.ts";
+import {
+  proxyTarget,
+  READ_MODES,
+  redisTarget,
+  type Target,
+  twemproxyTarget,
+} from "../load/target.ts";
 import type { OpenLoopReport } from "./generator.ts";
-import { stop } from "../options.ts";
+import { GivenOptions } from "../options.ts";
 
 const HELP = `deno task bench:open-loop [options]
 
@@ -33,28 +38,29 @@ const SERVER_COUNT = 2;
 const KEYS = 10_000;
 const PEAK_REQUESTS = 100_000;
 
-function readOptions(args: readonly string[]) {
-  const flags = parseArgs(args, {
-    boolean: ["help"],
-    string: ["share", "rate", "clients", "value", "seconds", "repeat", "read-mode", "cpu"],
-    unknown: (arg) => stop(`unknown option "${arg}"\n\n${HELP}`),
+function readOptions() {
+  const given = new GivenOptions(HELP, {
+    numbers: {
+      share: ["25,50,75", 1, 1_000],
+      rate: [0, 1, 10_000_000],
+      clients: [50, 1, 20_000],
+      value: [64, 1, 512 * 1024 * 1024],
+      seconds: [10, 0.1, 3_600],
+      repeat: [5, 1, 1_000],
+      cpu: [1, 1, 64],
+    },
+    fractions: ["share", "seconds"],
+    words: ["read-mode"],
   });
-  if (flags.help === true) stop(HELP, 0);
-  const given = flags as Readonly<Record<string, string | undefined>>;
-  const numbers = (name: string, initial: string) =>
-    (given[name] ?? initial).split(",").map((word) => {
-      const number = Number(word);
-      return number > 0 ? number : stop(`--${name}: "${word}" is not a number above 0`);
-    });
   return {
-    shares: numbers("share", "25,50,75"),
-    rate: given["rate"] === undefined ? undefined : numbers("rate", "")[0]!,
-    clients: numbers("clients", "50")[0]!,
-    valueBytes: numbers("value", "64")[0]!,
-    seconds: numbers("seconds", "10")[0]!,
-    repeat: numbers("repeat", "5")[0]!,
-    readModes: (given["read-mode"] ?? "byob").split(","),
-    cpu: numbers("cpu", "1"),
+    shares: given.numbers("share"),
+    rate: given.text("rate") === undefined ? undefined : given.number("rate"),
+    clients: given.number("clients"),
+    valueBytes: given.number("value"),
+    seconds: given.number("seconds"),
+    repeat: given.number("repeat"),
+    readModes: given.words("read-mode", READ_MODES, ["byob"]),
+    cpu: given.numbers("cpu"),
   };
 }
 
@@ -121,7 +127,7 @@ function rowText(rate: number, name: string, rows: readonly Row[]): string {
 }
 
 async function main(): Promise<void> {
-  const options = readOptions(Deno.args);
+  const options = readOptions();
   await using stack = new AsyncDisposableStack();
   const servers = await RedisServer.startMany(SERVER_COUNT);
   for (const server of servers) stack.use(server);

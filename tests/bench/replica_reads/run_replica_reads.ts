@@ -7,11 +7,11 @@
  * @module
  */
 
-import { parseArgs } from "@std/cli/parse-args";
 import { ProxyProcess } from "../../support/proxy_process.ts";
 import { ServersOfGroup } from "../../support/replica_group.ts";
 import { addReplicas } from "../../support/replica_setup.ts";
-import { checkReads, FAULT_KINDS, type FaultKind, SLOW_TO_LOAD } from "./read_checker.ts";
+import { checkReads, FAULT_KINDS, SLOW_TO_LOAD } from "./read_checker.ts";
+import { GivenOptions } from "../options.ts";
 import { measureThroughput } from "./throughput.ts";
 
 const HELP = `deno task bench:replica-reads [options]
@@ -38,56 +38,62 @@ when a client did not see its own writes, or data older than --lag (and 500 ms f
 `;
 
 const SPARE_MS = 500;
+const READ_FROM = ["prefer_replica", "prefer_master", "replica", "nearest"] as const;
+/** The default of --cpu is another one then. */
+const IS_THROUGHPUT = Deno.args.includes("--throughput");
 
-const flags = parseArgs(Deno.args, { boolean: ["help", "throughput"] }) as Readonly<
-  Record<string, unknown>
->;
-if (flags["help"] === true) {
-  console.log(HELP);
-  Deno.exit(0);
-}
-const number = (name: string, initial: number) => Number(flags[name] ?? initial);
-const lagMs = number("lag", 2000);
+const given = new GivenOptions(HELP, {
+  numbers: {
+    reads: [1_000_000, 1, 1e9],
+    lag: [2_000, 0, 3_600_000],
+    cpu: [IS_THROUGHPUT ? 1 : 2, 1, 8],
+    writers: [16, 1, 1_000],
+    pipeline: [16, 1, 1_000],
+    writes: [0.03, 0, 1],
+    "fault-ms": [1_000, 0, 3_600_000],
+    rounds: [3, 1, 1_000],
+    seconds: [5, 1, 600],
+  },
+  fractions: ["writes"],
+  words: ["read-from", "kinds"],
+  switches: ["throughput"],
+});
+const readFrom = given.word("read-from", READ_FROM);
+const lagMs = given.number("lag");
 
-if (flags["throughput"] === true) {
+if (given.isOn("throughput")) {
   console.table(
     await measureThroughput({
-      policies: ["master", `${flags["read-from"] ?? "prefer_replica"}`],
+      policies: ["master", readFrom],
       pipelines: [1, 16],
-      cpu: number("cpu", 1),
-      rounds: number("rounds", 3),
-      seconds: number("seconds", 5),
+      cpu: given.number("cpu"),
+      rounds: given.number("rounds"),
+      seconds: given.number("seconds"),
     }),
   );
   Deno.exit(0);
 }
 
-const kinds = `${flags["kinds"] ?? FAULT_KINDS}`.split(",") as FaultKind[];
-const unknown = kinds.find((kind) => !FAULT_KINDS.includes(kind));
-if (unknown !== undefined) {
-  console.error(`"${unknown}" is no fault: ${FAULT_KINDS.join(", ")}`);
-  Deno.exit(1);
-}
 await using one = await ServersOfGroup.start(2, { args: SLOW_TO_LOAD });
 await using two = await ServersOfGroup.start(2, { args: SLOW_TO_LOAD });
 await using proxy = await ProxyProcess.start({
   servers: [one.master, two.master],
-  cpu: number("cpu", 2),
-  config: { read_from: `${flags["read-from"] ?? "prefer_replica"}`, replica_max_lag: lagMs },
+  cpu: given.number("cpu"),
+  config: { read_from: readFrom, replica_max_lag: lagMs },
 });
 await addReplicas(proxy, [one, two]);
 const began = performance.now();
 const report = await checkReads({
-  reads: number("reads", 1_000_000),
-  writers: number("writers", 16),
+  reads: given.number("reads"),
+  writers: given.number("writers"),
   observers: 4,
-  pipeline: number("pipeline", 16),
+  pipeline: given.number("pipeline"),
   keys: 500,
-  writes: number("writes", 0.03),
+  writes: given.number("writes"),
   connect: () => proxy.client(),
   groups: [one, two],
-  faultMs: number("fault-ms", 1000),
-  kinds,
+  faultMs: given.number("fault-ms"),
+  kinds: given.words("kinds", FAULT_KINDS),
 });
 const metrics = await (await fetch(proxy.url("/metrics"))).text();
 const reads = (role: string) =>

@@ -8,14 +8,13 @@
  */
 
 import { delay } from "@std/async/delay";
-import { parseArgs } from "@std/cli/parse-args";
 import { until } from "../../support/deadline.ts";
 import { DashboardProcess } from "../../support/dashboard_process.ts";
 import { ProxyProcess } from "../../support/proxy_process.ts";
 import { RedisServer } from "../../support/redis_server.ts";
 import { SentinelServer } from "../../support/sentinel_server.ts";
 import { StoreFolder } from "../../support/store.ts";
-import { stop, wholeNumber } from "../options.ts";
+import { GivenOptions } from "../options.ts";
 
 const HELP = `deno task bench:sentinel [options]
 
@@ -146,17 +145,12 @@ async function firstWrite(proxy: ProxyProcess): Promise<number> {
 }
 
 async function main(): Promise<void> {
-  const flags = parseArgs(Deno.args, {
-    boolean: ["help", "json", "stop"],
-    string: ["kills", "down-after"],
-    default: { kills: "20", "down-after": "1" },
-    unknown: (arg) => stop(`unknown option "${arg}"\n\n${HELP}`),
+  const given = new GivenOptions(HELP, {
+    numbers: { kills: [20, 1, 10_000], "down-after": [1, 1, 3_600] },
+    switches: ["json", "stop"],
   });
-  if (flags.help) stop(HELP, 0);
-  const [kills, downAfter] = [
-    wholeNumber("kills", flags.kills, 1, 10_000),
-    wholeNumber("down-after", flags["down-after"], 1, 3_600),
-  ];
+  const [kills, downAfter] = [given.number("kills"), given.number("down-after")];
+  const isJson = given.isOn("json");
   await using folder = await StoreFolder.make();
   await using servers = await RedisServer.startMany(3);
   await using sentinels = await SentinelServer.startMany(3);
@@ -177,11 +171,11 @@ async function main(): Promise<void> {
   for (const { addr } of sentinels) await dashboard.ask("POST", "/api/sentinels", { addr });
   const results: Kill[] = [];
   for (let i = 0; i < kills; i++) {
-    results.push(await killOnce({ dashboard, proxy, servers, sentinels }, flags.stop));
-    if (!flags.json) console.log(i + 1, results.at(-1));
+    results.push(await killOnce({ dashboard, proxy, servers, sentinels }, given.isOn("stop")));
+    if (!isJson) console.log(i + 1, results.at(-1));
   }
   const late = results.filter(({ tableMs }) => tableMs > PROMISED_MS).length;
-  if (flags.json) console.log(JSON.stringify(results, null, 2));
+  if (isJson) console.log(JSON.stringify(results, null, 2));
   else {
     console.table(
       (["switchMs", "tableMs", "writeMs", "backMs"] as const).map((name) => {

@@ -7,13 +7,12 @@
  */
 
 import { delay } from "@std/async/delay";
-import { parseArgs } from "@std/cli/parse-args";
 import { LatencyProbe } from "../../support/latency_probe.ts";
 import { processFigures } from "../../support/process_figures.ts";
 import { ProxyProcess } from "../../support/proxy_process.ts";
 import { RedisServer } from "../../support/redis_server.ts";
 import { encodeRequests, RespClient, type Word } from "../../support/resp_client.ts";
-import { stop } from "../options.ts";
+import { GivenOptions } from "../options.ts";
 
 const HELP = `deno task bench:slow-readers [options]
 
@@ -38,32 +37,31 @@ const ELEMENT_BYTES = 16 * KB;
 const READ_MS = 100;
 const LOOK_MS = 50;
 
-function readOptions(args: readonly string[]) {
-  const flags = parseArgs(args, {
-    boolean: ["help"],
-    string: [
-      ...["clients", "size", "pipeline", "command", "rate", "seconds", "after", "cpu", "set"],
-    ],
-    collect: ["set"],
-    unknown: (arg) => stop(`unknown option "${arg}"\n\n${HELP}`),
+function readOptions() {
+  const given = new GivenOptions(HELP, {
+    numbers: {
+      clients: ["10,40", 1, 10_000],
+      size: [2_048, 1, 512 * 1024],
+      pipeline: [30, 1, 10_000],
+      rate: [10, 0.1, 1e9],
+      seconds: [15, 1, 3_600],
+      after: [12, 0, 3_600],
+      cpu: [1, 1, 8],
+    },
+    fractions: ["rate"],
+    words: ["command"],
+    repeated: ["set"],
   });
-  if (flags.help === true) stop(HELP, 0);
-  const given = flags as unknown as Readonly<Record<string, string | undefined>>;
-  const numbers = (name: string, initial: string) =>
-    (given[name] ?? initial).split(",").map((word) => {
-      const number = Number(word);
-      return number > 0 ? number : stop(`--${name}: "${word}" is not a number above 0`);
-    });
   return {
-    clients: numbers("clients", "10,40"),
-    sizes: numbers("size", "2048").map((kb) => kb * KB),
-    pipelines: numbers("pipeline", "30"),
-    commands: (given["command"] ?? "get").split(","),
-    rate: numbers("rate", "10")[0]! * KB,
-    seconds: numbers("seconds", "15")[0]!,
-    after: numbers("after", "12")[0]!,
-    cpu: numbers("cpu", "1")[0]!,
-    config: Object.fromEntries((flags.set as string[]).map((line) => line.split("=", 2))),
+    clients: given.numbers("clients"),
+    sizes: given.numbers("size").map((kb) => kb * KB),
+    pipelines: given.numbers("pipeline"),
+    commands: given.words("command", Object.keys(COMMANDS), ["get"]),
+    rate: given.number("rate") * KB,
+    seconds: given.number("seconds"),
+    after: given.number("after"),
+    cpu: given.number("cpu"),
+    config: Object.fromEntries(given.texts("set").map((line) => line.split("=", 2))),
   };
 }
 
@@ -131,7 +129,7 @@ async function readSlowly(
 
 async function measure(row: Row, options: Options): Promise<string[]> {
   const { clients, size, pipeline, command: name } = row;
-  const command = COMMANDS[name] ?? stop(`unknown command "${name}"`);
+  const command = COMMANDS[name]!;
   await using server = await RedisServer.start();
   await using proxy = await ProxyProcess.start({
     servers: [server],
@@ -185,7 +183,7 @@ async function measure(row: Row, options: Options): Promise<string[]> {
 }
 
 async function main(): Promise<void> {
-  const options = readOptions(Deno.args);
+  const options = readOptions();
   const head = ["clients", "replies", "P", "RSS MB idle", "peak", `after ${options.after} s`];
   head.push("redis RSS MB", "beside: p99 ms", "max ms", "closed", "errors beside");
   console.log(`| ${head.join(" | ")} |\n|${" --- |".repeat(head.length)}`);

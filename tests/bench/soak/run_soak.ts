@@ -6,12 +6,12 @@
  */
 
 import { delay } from "@std/async/delay";
-import { parseArgs } from "@std/cli/parse-args";
 import { processFigures } from "../../support/process_figures.ts";
 import { ProxyProcess } from "../../support/proxy_process.ts";
 import { RedisServer } from "../../support/redis_server.ts";
 import { RespClient } from "../../support/resp_client.ts";
-import { stop } from "../options.ts";
+import { READ_MODES } from "../load/target.ts";
+import { GivenOptions } from "../options.ts";
 
 const HELP = `deno task bench:soak [options]
 
@@ -42,26 +42,6 @@ interface Sample {
   readonly minutes: number;
   readonly rssMegabytes: number;
   readonly descriptors: number;
-}
-
-function readOptions(args: readonly string[]) {
-  const flags = parseArgs(args, {
-    boolean: ["help"],
-    string: ["minutes", "clients", "rate", "read-mode", "cpu"],
-    unknown: (arg) => stop(`unknown option "${arg}"\n\n${HELP}`),
-  });
-  if (flags.help === true) stop(HELP, 0);
-  const number = (name: "minutes" | "clients" | "rate" | "cpu", initial: number) => {
-    const value = Number(flags[name] ?? initial);
-    return value > 0 ? value : stop(`--${name}: "${flags[name]}" is not a number above 0`);
-  };
-  return {
-    minutes: number("minutes", 20),
-    clients: number("clients", 100),
-    rate: number("rate", 4_000),
-    readMode: flags["read-mode"] ?? "byob",
-    cpu: number("cpu", 1),
-  };
 }
 
 function below(limit: number): number {
@@ -130,14 +110,28 @@ function slope(samples: readonly Sample[]): number {
 }
 
 async function main(): Promise<void> {
-  const { minutes, clients, rate, readMode, cpu } = readOptions(Deno.args);
+  const given = new GivenOptions(HELP, {
+    numbers: {
+      minutes: [20, 0.1, 100_000],
+      clients: [100, 1, CLIENTS_MAX],
+      rate: [4_000, 1, 1_000_000],
+      cpu: [1, 1, 8],
+    },
+    fractions: ["minutes"],
+    words: ["read-mode"],
+  });
+  const [minutes, clients, cpu] = [
+    given.number("minutes"),
+    given.number("clients"),
+    given.number("cpu"),
+  ];
   await using servers = await RedisServer.startMany(2);
   await using proxy = await ProxyProcess.start({
     servers,
-    config: { read_mode: readMode, max_clients: CLIENTS_MAX },
+    config: { read_mode: given.word("read-mode", READ_MODES), max_clients: CLIENTS_MAX },
     cpu,
   });
-  const pauseMs = clients / rate * 1000;
+  const pauseMs = clients / given.number("rate") * 1000;
   const before = await descriptorsOf(proxy.pid);
   const startMs = performance.now();
   const passed = () => (performance.now() - startMs) / 60_000;

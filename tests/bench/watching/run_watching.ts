@@ -6,14 +6,13 @@
  * @module
  */
 
-import { parseArgs } from "@std/cli/parse-args";
 import { processFigures } from "../../support/process_figures.ts";
 import { RedisServer } from "../../support/redis_server.ts";
 import { RespClient } from "../../support/resp_client.ts";
 import { median } from "../load/median.ts";
 import { fillKeys, type Load, runBenchmark } from "../load/redis_benchmark.ts";
 import { proxyTarget, READ_MODES, type Target } from "../load/target.ts";
-import { oneOf, stop, wholeNumber } from "../options.ts";
+import { GivenOptions } from "../options.ts";
 
 const HELP = `deno task bench:watching [options]
 
@@ -106,16 +105,13 @@ async function measureStart(
 }
 
 if (import.meta.main) {
-  const flags = parseArgs(Deno.args, {
-    boolean: ["help"],
-    string: ["starts", "rounds", "seconds", "read-mode"],
-    unknown: (arg) => stop(`unknown: ${arg}\n${HELP}`),
+  const given = new GivenOptions(HELP, {
+    numbers: { starts: [5, 1, 100], rounds: [5, 1, 1_000], seconds: [1, 1, 60] },
+    words: ["read-mode"],
   });
-  if (flags.help) stop(HELP, 0);
-  const starts = wholeNumber("starts", flags.starts ?? 5, 1, 100);
-  const rounds = wholeNumber("rounds", flags.rounds ?? 5, 1, 1_000);
-  const seconds = wholeNumber("seconds", flags.seconds ?? 1, 1, 60);
-  const readMode = oneOf("read-mode", flags["read-mode"], READ_MODES);
+  const [starts, rounds] = [given.number("starts"), given.number("rounds")];
+  const seconds = given.number("seconds");
+  const readMode = given.word("read-mode", READ_MODES);
 
   await using servers = await RedisServer.startMany(2);
   const pairs = LOADS.map((): Pair[] => []);
