@@ -107,6 +107,19 @@ const FILES_AT_ONCE: readonly (readonly [folder: string, count: number])[] = [
   ["tests/unit", 20],
 ];
 
+/**
+ * The files that take longest, as the end of a whole run names them. They come first, each in a run of its own:
+ * begun late, one alone would hold up the end.
+ */
+const LONGEST: readonly string[] = [
+  "tests/e2e/consistency_test.ts",
+  "tests/e2e/migrate_progress_test.ts",
+  "tests/conformance/conformance_test.ts",
+  "tests/integration/proxy/membership_zookeeper_test.ts",
+  "tests/e2e/outage_zookeeper_test.ts",
+  "tests/e2e/walkthrough_test.ts",
+];
+
 /** In the header of a file whose tests measure times: such files run last, one after another. */
 const RUNS_ALONE = /^ \* Runs alone: \S/m;
 
@@ -275,10 +288,14 @@ async function runAll(results: Results): Promise<void> {
   for await (const file of testFiles("tests")) all.push(file);
   const texts = await Promise.all(all.map((file) => Deno.readTextFile(`${root}${file}`)));
   const alone = all.filter((_, i) => RUNS_ALONE.test(texts[i]!));
+  const longest = LONGEST.filter((file) => all.includes(file));
   // Types are checked beside them. A mistake there must not hide the results of tests.
-  const runs: string[][] = [["--doc", "--no-check", "src"]];
+  const runs = longest.map((file) => ["--no-check", file]);
+  runs.push(["--doc", "--no-check", "src"]);
   for (const [folder, count] of FILES_AT_ONCE) {
-    const files = all.filter((file) => file.startsWith(`${folder}/`) && !alone.includes(file));
+    const files = all.filter((file) =>
+      file.startsWith(`${folder}/`) && !alone.includes(file) && !longest.includes(file)
+    );
     while (files.length > 0) runs.push(["--no-check", ...files.splice(0, count)]);
   }
   // What all of them need is fetched once, before it could hold up a test.
