@@ -9,7 +9,7 @@ import { closeSync, openSync } from "node:fs";
 import { delay } from "@std/async/delay";
 
 /** Most descriptors that are counted. */
-const COUNTED_MAX = 100_000;
+export const COUNTED_MAX = 100_000;
 /** How many more are known after a step of a count that lets others go on: faster than clients connect. */
 const STEP = 500;
 /** How many are left to others between two steps. */

@@ -168,11 +168,12 @@ export const CLIENT_KEYS = [
     words: ["byob", "direct"],
     default: "byob",
     help:
-      "How the proxy reads from clients and servers. byob: through BYOB stream readers; from who sends one small " +
-      "piece at a time, directly from the connection. direct: always directly, and on Linux, without TLS and (for " +
-      "clients) if it is set when the process starts, through an interface of Deno's node:net that costs less, and " +
-      "that Deno does not document: where it is missing, directly from the connection. A " +
-      "change counts for connections that are made from then on; open ones keep the way they have.",
+      "How the proxy reads from clients and servers. byob: from clients through BYOB stream readers; from servers, " +
+      "and from clients that send small pieces, directly from the connection. direct: always directly. What is read " +
+      "directly is so, on Linux and without TLS, through an interface of Deno's node:net that costs less, and that " +
+      "Deno does not document: where it is missing, by promises. With byob it takes a second file descriptor for " +
+      "each connection (clients have one as long as ulimit -n leaves enough); with direct clients have it if that is " +
+      "set when the process starts. A change counts for connections that are made from then on.",
   },
   {
     key: "read_from",

@@ -5,8 +5,8 @@
  *     [0, start) consumed   [start, end) received, not yet consumed   [end, …) room for the next read
  *
  * Two implementations behind one class: `byob` reads through a ReadableStream BYOB reader, `direct`
- * is told of bytes by a call, where the connection can do that, and calls `conn.read` where it cannot, as `byob`
- * does while a peer sends one small piece at a time: of thousands of reads that wait, promises and streams keep
+ * is told of bytes by a call, where the connection can do that, and calls `conn.read` where it cannot, and so does
+ * `byob` while a peer sends small pieces: of thousands of reads that wait, promises and streams keep
  * objects that outlive many collections. The stream is built over `conn.read`, not `conn.readable`, because the
  * latter closes the socket at end-of-file and a client that half-closes would lose its replies.
  *
@@ -25,10 +25,10 @@ const GROWTH = 4;
 /** Reads in a row that leave three quarters of the buffer empty before it shrinks. */
 const SMALL_READS_BEFORE_SHRINK = 64;
 
-/** A read is small that brings less than so many bytes. */
-const SMALL_READ_BYTES = 256;
+/** A read is small that brings less than so many bytes, and does not fill its buffer. */
+const SMALL_READ_BYTES = 2048;
 /** Small reads in a row after which a peer is read without a stream, until one is not small. */
-const SMALL_READS_WITHOUT_STREAM = 16;
+const SMALL_READS_WITHOUT_STREAM = 4;
 
 /** The reading half of a connection. */
 export interface ByteReader {
@@ -38,7 +38,9 @@ export interface ByteReader {
    * Reads into `bytes`, and tells of it by a call instead of a promise; of what has come meanwhile, in the same
    * turn. Borrows `bytes` until then. Not every connection can.
    */
-  readPiece?(bytes: Uint8Array, owner: PieceOwner): void;
+  readPiece?: ((bytes: Uint8Array, owner: PieceOwner) => void) | undefined;
+  /** Makes {@linkcode ByteReader.readPiece} possible, if it can, and is not. */
+  addHandle?(): void;
 }
 
 /** Who is told of a piece, once for each call of {@linkcode ByteReader.readPiece}. */
@@ -182,7 +184,6 @@ export abstract class ByteSource {
 /** Reads pieces as they come, or by `conn.read`: one promise per read. */
 class DirectSource extends ByteSource implements PieceOwner {
   readonly #reader: ByteReader;
-  readonly #hasPieces: boolean;
   /** Whether the last read has left nothing. Who sends without end is read from once a turn. */
   #isDrained = true;
   readonly #onRead: (count: number | null) => void;
@@ -191,7 +192,6 @@ class DirectSource extends ByteSource implements PieceOwner {
   constructor(reader: ByteReader, owner: SourceOwner, bytesMax: number) {
     super(owner, bytesMax);
     this.#reader = reader;
-    this.#hasPieces = reader.readPiece !== undefined;
     this.#onRead = (count) => {
       if (this.isStopped) return;
       if (count === null) this.owner.sourceEnded();
@@ -203,7 +203,7 @@ class DirectSource extends ByteSource implements PieceOwner {
   }
 
   override get isInPieces(): boolean {
-    return this.#hasPieces && this.#isDrained;
+    return this.#reader.readPiece !== undefined && this.#isDrained;
   }
 
   protected override startRead(): void {
@@ -235,10 +235,10 @@ class DirectSource extends ByteSource implements PieceOwner {
  */
 class ByobSource extends DirectSource {
   #isAhead = false;
-  /** Small reads in a row. */
+  /** Small reads in a row, up to {@linkcode SMALL_READS_WITHOUT_STREAM}. */
   #small = 0;
   readonly #conn: ByteReader;
-  /** Opened with the first read that needs it: a peer that is idle has none. */
+  /** Open while it is read from. */
   #opened: ReadableStreamBYOBReader | null = null;
   readonly #onRead: (result: ReadableStreamReadResult<Uint8Array<ArrayBuffer>>) => void;
 
@@ -255,18 +255,30 @@ class ByobSource extends DirectSource {
     };
   }
 
-  /** A peer that sends one small piece at a time is read by `conn.read`. */
   protected override startRead(): void {
-    if (this.#small >= SMALL_READS_WITHOUT_STREAM) super.startRead();
-    else this.#reader.read(this.room).then(this.#onRead, this.onError);
+    if (this.#isSmall) {
+      // There may have been no room for a handle before.
+      if (this.#conn.readPiece === undefined) this.#conn.addHandle?.();
+      super.startRead();
+    } else this.#reader.read(this.room).then(this.#onRead, this.onError);
+  }
+
+  /** Whether the peer sends small pieces. */
+  get #isSmall(): boolean {
+    return this.#small === SMALL_READS_WITHOUT_STREAM;
   }
 
   override get isInPieces(): boolean {
-    return false;
+    return this.#isSmall && super.isInPieces;
   }
 
   protected override landed(count: number): void {
-    this.#small = count < SMALL_READ_BYTES ? this.#small + 1 : 0;
+    if (count >= SMALL_READ_BYTES || count === this.bytes.length - this.end) this.#small = 0;
+    else if (!this.#isSmall) {
+      this.#small++;
+      // A stream that is left pulls only what is read: nothing is lost with it.
+      if (this.#isSmall) this.#opened = null;
+    }
     super.landed(count);
   }
 
@@ -302,7 +314,7 @@ function byteStream(reader: ByteReader): ReadableStream<Uint8Array<ArrayBuffer>>
 /**
  * Opens the source of a connection.
  *
- * @param mode How to read.
+ * @param mode How to read; whoever tells of pieces from the start is read so.
  * @param reader The connection's reading half.
  * @param owner Who is called when a read ends.
  * @param bytesMax How far the buffer grows for throughput alone, in bytes; an unfinished request
@@ -314,7 +326,7 @@ export function openSource(
   owner: SourceOwner,
   bytesMax: number,
 ): ByteSource {
-  return mode === "byob"
+  return mode === "byob" && reader.readPiece === undefined
     ? new ByobSource(reader, owner, bytesMax)
     : new DirectSource(reader, owner, bytesMax);
 }

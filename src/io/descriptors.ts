@@ -2,13 +2,15 @@
  * How many descriptors the process has, and what they are kept for: every client takes one, and what
  * clients need so that they can be served must not be short of them.
  *
- *     free = clients + workers × (own + servers) + HTTP + coordinator, log, …
+ *     free = clients + workers × (own + servers) + HTTP + coordinator, log, … + clients' handles
  *
  * The system's limit (`ulimit -n`) can only be read with permissions that should not be given. So it is
  * counted once, at the start, what can be opened.
  *
  * @module
  */
+
+import { COUNTED_MAX } from "../base/free_descriptors.ts";
 
 /** Most connections of the HTTP side. */
 const HTTP_CONNECTIONS_MAX = 128;
@@ -22,6 +24,8 @@ export const HTTP_CONNECTION_DESCRIPTORS = 4;
 const WORKER_DESCRIPTORS = 10;
 /** Connections of a worker to one server: RESP2 and RESP3, a second database, one that is replaced. */
 const SERVER_CONNECTIONS = 4;
+/** Descriptors of each: its own, and that of its handle (`handled_conn.ts`). */
+const SERVER_CONNECTION_DESCRIPTORS = 2;
 /** Servers that are counted on where fewer are known. */
 const SERVERS_MIN = 16;
 /** Descriptors for the coordinator, the log, the dashboard's questions, and what comes unexpected. */
@@ -44,6 +48,10 @@ export interface DescriptorPlan {
   readonly httpConnections: number;
   /** Descriptors that are kept for everything but clients. */
   readonly kept: number;
+  /** Clients of each worker that may have a second descriptor, of those that are left. */
+  readonly handles: number;
+  /** Whether connections to servers may have a second descriptor. */
+  readonly serverHandles: boolean;
   /** Whether those are enough for a start, when clients take all others before it is done. */
   readonly coversStart: boolean;
 }
@@ -53,6 +61,12 @@ export function descriptorsWanted({ clients, workers, servers }: DescriptorNeeds
   return clients + keptFor(HTTP_CONNECTIONS_MAX, workers, servers);
 }
 
+/** Descriptors that are worth counting: for all clients to have a second one, too, as far as it is counted. */
+export function descriptorsUsed(needs: DescriptorNeeds): number {
+  const wanted = descriptorsWanted(needs);
+  return Math.max(wanted, Math.min(wanted + needs.clients, COUNTED_MAX));
+}
+
 /**
  * Decides what `free` descriptors are used for. Where there are too few, at least half are the clients'.
  *
@@ -60,14 +74,13 @@ export function descriptorsWanted({ clients, workers, servers }: DescriptorNeeds
  */
 export function planDescriptors(free: number, needs: DescriptorNeeds): DescriptorPlan {
   const httpConnections = httpConnectionsOf(free);
-  const kept = Math.min(
-    keptFor(httpConnections, needs.workers, needs.servers),
-    Math.floor(free / 2),
-  );
-  return {
-    clients: Math.max(1, Math.min(needs.clients, free - kept)),
-    ...{ httpConnections, kept, coversStart: kept >= neededToStart(httpConnections, needs) },
-  };
+  const needed = keptFor(httpConnections, needs.workers, needs.servers);
+  const kept = Math.min(needed, Math.floor(free / 2));
+  const clients = Math.max(1, Math.min(needs.clients, free - kept));
+  const handles = Math.floor(Math.max(0, free - clients - needed) / needs.workers);
+  const coversStart = kept >= neededToStart(httpConnections, needs);
+  const serverHandles = kept === needed;
+  return { clients, httpConnections, kept, handles, serverHandles, coversStart };
 }
 
 /** HTTP connections that a process with so many free descriptors may have at one time. */
@@ -83,6 +96,7 @@ function neededToStart(httpConnections: number, { workers, servers }: Descriptor
 }
 
 function keptFor(httpConnections: number, workers: number, servers: number): number {
-  const worker = WORKER_DESCRIPTORS + SERVER_CONNECTIONS * Math.max(SERVERS_MIN, servers);
+  const server = SERVER_CONNECTIONS * SERVER_CONNECTION_DESCRIPTORS;
+  const worker = WORKER_DESCRIPTORS + server * Math.max(SERVERS_MIN, servers);
   return OTHER_DESCRIPTORS + workers * worker + HTTP_CONNECTION_DESCRIPTORS * httpConnections;
 }

@@ -6,6 +6,7 @@
 
 import { HELD_UP_MS } from "../base/clock.ts";
 import type { ByteReader, ReadMode } from "./byte_source.ts";
+import { HandledConn } from "./handled_conn.ts";
 import { lookUp } from "./lookup.ts";
 import { connectHandle, type HandleConnection, tcpBinding } from "./tcp_handle.ts";
 import { secureDialed, type TlsToServers } from "./tls.ts";
@@ -30,7 +31,8 @@ const NEXT_ADDRESS_MS = 250;
  * @param port TCP port.
  * @param timeoutMs How long to try, lookup and all addresses together, in milliseconds.
  * @param tls How to speak TLS; without it, none is spoken.
- * @param mode How it is to be read.
+ * @param mode How it is to be read by who wants to be told of pieces by a call, where that is possible; without it,
+ * it is read by promises.
  * @returns The connection, with Nagle's algorithm off.
  * @throws {Error} With a short cause as message: `connection refused`, `timeout after 1000 ms`, …
  */
@@ -39,7 +41,7 @@ export async function dial(
   port: number,
   timeoutMs: number,
   tls?: TlsToServers,
-  mode: ReadMode = "byob",
+  mode?: ReadMode,
 ): Promise<Connection> {
   const abort = new AbortController();
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -64,7 +66,7 @@ export async function dial(
   try {
     const conn = await Promise.race([dialing, late]);
     conn.setNoDelay(true);
-    if (tls === undefined) return conn;
+    if (tls === undefined) return mode === "byob" ? withHandle(conn as Deno.TcpConn) : conn;
     late.catch(() => hangUp(conn));
     return await Promise.race([secureDialed(conn, hostname, tls), late]);
   } catch (error) {
@@ -72,6 +74,12 @@ export async function dial(
   } finally {
     clearTimeout(timer);
   }
+}
+
+function withHandle(conn: Deno.TcpConn): HandledConn {
+  const handled = new HandledConn(conn, false);
+  handled.addHandle();
+  return handled;
 }
 
 async function dialName(

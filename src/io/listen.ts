@@ -5,7 +5,9 @@
  */
 
 import type { Acceptable, Listener } from "./acceptor.ts";
+import type { ReadMode } from "./byte_source.ts";
 import { causeOf, type Connection } from "./dial.ts";
+import { HandledConn } from "./handled_conn.ts";
 import { listenByHandle } from "./handle_listener.ts";
 
 /** What is listened at. */
@@ -52,8 +54,19 @@ type Open<Socket> = (
 export type ClientConnection = AcceptedConnection & Acceptable;
 
 const openByDeno: Open<Deno.TcpListener> = (options) => Deno.listen(options);
-const openForClients: Open<Listener<ClientConnection>> = (options) =>
-  listenByHandle(options) ?? openByDeno(options);
+/** By the way in which they are read. */
+const OPEN_FOR_CLIENTS: Readonly<Record<ReadMode, Open<Listener<ClientConnection>>>> = {
+  byob: (options) => {
+    const listener = openByDeno(options);
+    const take = (conn: Deno.TcpConn) => new HandledConn(conn, true);
+    return {
+      addr: listener.addr,
+      accept: () => listener.accept().then(take),
+      close: () => listener.close(),
+    };
+  },
+  direct: (options) => listenByHandle(options) ?? openByDeno(options),
+};
 
 /**
  * Binds a TCP address.
@@ -105,13 +118,18 @@ export function listenShared(
   return bindShared(place, proto, isBeside, openByDeno);
 }
 
-/** Binds as {@linkcode listenShared} does, for thousands of clients that ask for little at a time. */
+/**
+ * Binds as {@linkcode listenShared} does, for thousands of clients that ask for little at a time.
+ *
+ * @param mode How they are read.
+ */
 export function listenForClients(
+  mode: ReadMode,
   place: Place,
   proto: ListenProto = "tcp",
   isBeside = false,
 ): Listener<ClientConnection> {
-  return bindShared(place, proto, isBeside, openForClients);
+  return bindShared(place, proto, isBeside, OPEN_FOR_CLIENTS[mode]);
 }
 
 function bindShared<Socket>(

@@ -1,6 +1,6 @@
 /**
- * Connections with `read_mode = direct`, by the TCP handle that Deno has for node:net: it calls back when bytes
- * are there.
+ * Connections by the TCP handle that Deno has for node:net: it calls back when bytes are there. With
+ * `read_mode = direct` they are made and accepted so, with `byob` they have one beside ({@linkcode HandledConn}).
  *
  *     HandleConnection ─┬─ pieces: a call for each, in the turn in which they come
  *                       └─ read(): a promise for one
@@ -15,6 +15,7 @@
 
 import process from "node:process";
 import type { PieceOwner } from "./byte_source.ts";
+import { endPiece } from "./turn.ts";
 import type { WriteOwner } from "./write_batch.ts";
 
 /** What is used of Deno's `TCPWrap`; calls answer 0, or an error of the system as a negative number. */
@@ -28,6 +29,8 @@ export interface TcpHandle {
   connect6(request: HandleRequest, address: string, port: number): number;
   listen(backlog: number): number;
   accept(client: TcpHandle): number;
+  /** Takes a second descriptor of the connection that Deno knows under a number. */
+  openFromRid(number: number): number;
   getsockname(to: SocketName): number;
   getpeername(to: SocketName): number;
   setNoDelay(isOn: boolean): number;
@@ -81,6 +84,8 @@ const ERRORS: Readonly<Record<number, () => Error>> = {
   [-113]: () => new Error("No route to host"),
 };
 
+const NOWHERE: Deno.NetAddr = { transport: "tcp", hostname: "0.0.0.0", port: 0 };
+
 /** Bytes that are written at a time: the end of each is progress of a slow reader. */
 const WRITE_BYTES_MAX = 64 * 1024;
 /** `undefined` where handles are not as they are known here. */
@@ -95,7 +100,8 @@ function openBinding(): TcpBinding | undefined {
     const handle = new Tcp(SOCKET);
     const isKnown = state instanceof Int32Array && typeof handle.useUserBuffer === "function" &&
       typeof handle.bindWithFlags === "function" && typeof handle.writeBuffer === "function" &&
-      typeof handle.connect === "function" && typeof handle.connect6 === "function";
+      typeof handle.connect === "function" && typeof handle.connect6 === "function" &&
+      typeof handle.openFromRid === "function";
     handle.close(() => {});
     return isKnown ? { Tcp, state } : undefined;
   } catch {
@@ -112,6 +118,10 @@ export function socketAddress(ask: (to: SocketName) => number): Deno.NetAddr {
 
 function onRead(this: TcpHandle): void {
   (this.owner as HandleConnection).arrived(tcpBinding!.state[READ_BYTES_OR_ERROR]!);
+}
+
+function interrupted(): Error {
+  return new Deno.errors.Interrupted("connection closed");
 }
 
 function errorOf(status: number): Error {
@@ -153,10 +163,10 @@ export function connectHandle(
 
 /** A connection that was accepted, or made. */
 export class HandleConnection {
-  readonly localAddr: Deno.NetAddr;
-  readonly remoteAddr: Deno.NetAddr;
+  readonly remoteAddr: Deno.Addr;
 
   readonly #handle: TcpHandle;
+  #localAddr: Deno.Addr | undefined;
   /** Whether the handle reads. */
   #isReading = false;
   /** Where it reads to. */
@@ -179,13 +189,32 @@ export class HandleConnection {
     }
   }
 
-  private constructor(handle: TcpHandle) {
+  /** Takes a handle that was opened beside a connection. */
+  static beside(
+    { remoteAddr }: Pick<Deno.Conn, "remoteAddr">,
+    handle: TcpHandle,
+  ): HandleConnection {
+    return new HandleConnection(handle, remoteAddr);
+  }
+
+  private constructor(handle: TcpHandle, peer?: Deno.Addr) {
     this.#handle = handle;
     handle.owner = this;
     handle.onread = onRead;
     this.#request = { buffer: undefined, oncomplete: (status) => this.#wrote(status) };
-    this.localAddr = socketAddress((to) => handle.getsockname(to));
-    this.remoteAddr = socketAddress((to) => handle.getpeername(to));
+    this.remoteAddr = peer ?? socketAddress((to) => handle.getpeername(to));
+  }
+
+  /** Asked of the system when it is wanted; no port of no address when the connection is gone by then. */
+  get localAddr(): Deno.Addr {
+    if (this.#localAddr === undefined) {
+      try {
+        this.#localAddr = socketAddress((to) => this.#handle.getsockname(to));
+      } catch {
+        return NOWHERE;
+      }
+    }
+    return this.#localAddr;
   }
 
   setNoDelay(isOn: boolean): void {
@@ -230,8 +259,10 @@ export class HandleConnection {
     this.#pieceOwner = this.#reader = null;
     if (count < 0) this.#stopReading();
     if (owner !== null) {
-      if (count > 0) owner.pieceArrived(count);
-      else if (count === END_OF_FILE) owner.pieceEnded();
+      if (count > 0) {
+        owner.pieceArrived(count);
+        endPiece();
+      } else if (count === END_OF_FILE) owner.pieceEnded();
       else owner.pieceFailed(errorOf(count));
     } else if (count >= 0) reader?.resolve(count);
     else if (count === END_OF_FILE) reader?.resolve(null);
@@ -299,10 +330,9 @@ export class HandleConnection {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#handle.close(() => {
-      const error = new Deno.errors.Interrupted("connection closed");
-      this.#reader?.reject(error);
+      this.#reader?.reject(interrupted());
       this.#reader = this.#pieceOwner = this.#buffer = null;
-      this.#writeOwner?.writeEnded(error, 0);
+      this.#writeOwner?.writeEnded(interrupted(), 0);
       this.#writeOwner = null;
     });
   }

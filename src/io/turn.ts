@@ -4,7 +4,9 @@
  * All reads that complete in one turn run their handlers in the same microtask round, so one
  * microtask queued by the first of them runs after the last: that is where batches are flushed and
  * paused sessions are checked again. One flush per connection per turn is what decides speed here,
- * since the send system call is the largest single cost of a request.
+ * since the send system call is the largest single cost of a request. Only who is alone does not wait for
+ * the end, as with Nagle's algorithm: the reply of a client that is the only one, or a request to a server that has no
+ * other to answer, goes out at once.
  *
  * @module
  */
@@ -13,6 +15,8 @@
 export interface TurnWork {
   /** Set while the work is queued; owned by {@linkcode atTurnEnd}. */
   isQueuedForTurnEnd: boolean;
+  /** Whether it may run before the end of the turn, as long as nothing else waits for that. @default false */
+  readonly isEager?: boolean;
   /** Runs at the end of the turn; may queue more work, which runs in the same round. */
   runAtTurnEnd(): void;
 }
@@ -34,6 +38,17 @@ export function atTurnEnd(work: TurnWork): void {
     isScheduled = true;
     queueMicrotask(endTurn);
   }
+}
+
+/** All of a piece of bytes was handled: work that is alone runs at once, if it may. */
+export function endPiece(): void {
+  if (queued !== 1) return;
+  const work = queue[0]!;
+  if (work.isEager !== true) return;
+  queue[0] = null;
+  queued = 0;
+  work.isQueuedForTurnEnd = false;
+  work.runAtTurnEnd();
 }
 
 function endTurn(): void {

@@ -24,7 +24,7 @@ export interface ByteSink {
    * Writes what the system takes at once, and returns how much; of 0 bytes the owner is told later. Borrows
    * `bytes` until then. Not every connection can.
    */
-  writeNow?(bytes: Uint8Array, owner: WriteOwner): number;
+  writeNow?: ((bytes: Uint8Array, owner: WriteOwner) => number) | undefined;
 }
 
 /** Who is told of a write that took its time. */
@@ -47,6 +47,8 @@ export interface BatchOwner {
 /** The write side of one connection; see the drawing above. */
 export class WriteBatch implements TurnWork, WriteOwner {
   isQueuedForTurnEnd = false;
+  /** Whether what was appended may be written before the end of the turn: what comes until then would be a write more. */
+  isEager = true;
   /** Bytes appended and not yet taken by the kernel. */
   queuedBytes = 0;
   /** Bytes that the kernel took. */
@@ -75,7 +77,10 @@ export class WriteBatch implements TurnWork, WriteOwner {
   constructor(owner: BatchOwner, sink: ByteSink | null) {
     this.#owner = owner;
     this.#sink = sink;
-    this.#onWritten = (bytes) => this.#written(bytes);
+    this.#onWritten = (bytes) => {
+      readRounds.count();
+      this.#written(bytes);
+    };
     this.#onFailed = (error) => this.#failed(error);
   }
 
@@ -218,7 +223,6 @@ export class WriteBatch implements TurnWork, WriteOwner {
   }
 
   #written(bytes: number): void {
-    readRounds.count();
     const chunk = this.#writing;
     if (chunk === null) return this.#freeAbandoned(); // reset while the write was under way
     this.queuedBytes -= bytes;

@@ -15,6 +15,7 @@ import { logger } from "../base/log.ts";
 import {
   type DescriptorNeeds,
   type DescriptorPlan,
+  descriptorsUsed,
   descriptorsWanted,
   planDescriptors,
 } from "../io/descriptors.ts";
@@ -31,9 +32,7 @@ const ALWAYS_OPEN = 64;
 const log = logger("proxy");
 
 /** The room for clients, as far as it is known. */
-export interface ClientRoom {
-  /** As many clients as there are descriptors for. */
-  readonly clients: number;
+export interface ClientRoom extends Pick<DescriptorPlan, "clients" | "handles" | "serverHandles"> {
   /** Whether all descriptors are counted that are needed. */
   readonly isAll: boolean;
 }
@@ -53,11 +52,12 @@ export interface FirstRoom extends ClientRoom {
 /**
  * As many clients as the configuration asks for and there are descriptors for.
  *
- * @param connected Clients that have a descriptor already.
+ * @param connected Descriptors that clients have already.
  */
-export function clientsThatFit(start: ProxyStart, connected = 0): DescriptorPlan {
+export function clientsThatFit(start: ProxyStart, connected = 0): ClientRoom {
   const needs = needsOf(start);
-  return planAll(needs, countFreeDescriptors(descriptorsWanted(needs)) + connected);
+  const free = countFreeDescriptors(descriptorsUsed(needs));
+  return { ...planAll(needs, free + connected), isAll: true };
 }
 
 /**
@@ -66,7 +66,7 @@ export function clientsThatFit(start: ProxyStart, connected = 0): DescriptorPlan
  */
 export function firstThatFit(start: ProxyStart): FirstRoom {
   const needs = needsOf(start);
-  const wanted = descriptorsWanted(needs);
+  const wanted = descriptorsUsed(needs);
   const first = start.workers > 1 ? Math.max(wanted, COUNTED_FIRST) : COUNTED_FIRST;
   const free = countFreeDescriptors(first);
   const { coversStart } = planDescriptors(free, needs);
@@ -79,7 +79,7 @@ export function firstThatFit(start: ProxyStart): FirstRoom {
 /**
  * Counts the rest.
  *
- * @param connected How many clients have a descriptor.
+ * @param connected How many descriptors clients have.
  * @param found Takes what is known: whenever there is twice the room, and in the end.
  */
 export async function restThatFits(
@@ -89,14 +89,12 @@ export async function restThatFits(
 ): Promise<void> {
   const needs = needsOf(start);
   let next = 2 * COUNTED_FIRST;
-  const free = await countFreeInSteps(descriptorsWanted(needs), async (free) => {
+  const free = await countFreeInSteps(descriptorsUsed(needs), async (free) => {
     if (free < next) return;
     next = 2 * free;
-    const { clients } = planDescriptors(free + await connected(), needs);
-    await found({ clients, isAll: false });
+    await found({ ...planDescriptors(free + await connected(), needs), isAll: false });
   });
-  const { clients } = planAll(needs, free + await connected());
-  await found({ clients, isAll: true });
+  await found({ ...planAll(needs, free + await connected()), isAll: true });
 }
 
 function needsOf({ config, workers }: ProxyStart): DescriptorNeeds {

@@ -17,10 +17,9 @@ import { type ConfigOrder, fixedConfig } from "../router/worker_context.ts";
 import type { AccessLog } from "./access_log.ts";
 import { type ClientRoom, clientsThatFit, restThatFits } from "./client_room.ts";
 import type { ProxyStart } from "./proxy_start.ts";
-import { optionsThatFit, routerOptions } from "./router_options.ts";
+import { optionsThatFit } from "./router_options.ts";
 import { httpNamesOf } from "./start_plan.ts";
 import { readUsers } from "./users.ts";
-import { VERSION } from "./version.ts";
 import { WatchedTls } from "./watched_tls.ts";
 import type { DataPlane, ListenPlace } from "./workers/data_plane.ts";
 
@@ -46,17 +45,16 @@ const USER_KEYS = ["user.NAME", "aclfile"];
 
 /** See the header. Disposing ends its watches. */
 export class ConfiguredProxy implements ConfiguredPart, Disposable {
-  /** Most clients that are served at one time. */
-  clientsMax: number;
   readonly #options: ConfiguredProxyOptions;
   readonly #tls: WatchedTls;
+  #room: ClientRoom;
   /** Settles when all descriptors are counted. */
   #counted: Promise<void> | undefined;
 
   constructor(options: ConfiguredProxyOptions, clients: TlsIdentity | undefined) {
     const { start: { config, httpTls, serverTls }, plane, renewHttp } = options;
     this.#options = options;
-    this.clientsMax = options.room.clients;
+    this.#room = options.room;
     this.#tls = new WatchedTls(config, [
       {
         ...{ filesOf: clientTlsFiles, first: clients, key: "tls_auth_clients" },
@@ -72,6 +70,11 @@ export class ConfiguredProxy implements ConfiguredPart, Disposable {
     ]);
   }
 
+  /** Most clients that are served at one time. */
+  get clientsMax(): number {
+    return this.#room.clients;
+  }
+
   /** Clients are accepted: counts the descriptors that were not counted before, once. */
   countRest(): void {
     const { start, room } = this.#options;
@@ -83,14 +86,15 @@ export class ConfiguredProxy implements ConfiguredPart, Disposable {
   async #use(room: ClientRoom): Promise<void> {
     const { start, plane, place } = this.#options;
     const config = start.running?.config ?? start.config;
-    this.clientsMax = room.clients;
+    this.#room = room;
     const router = optionsThatFit(config, room, place.sockets);
     await plane.set({ router, keepAliveMs: config.backendPingPeriodMs });
   }
 
-  /** Clients that have a descriptor. */
+  /** Descriptors that clients have. */
   async #connected(): Promise<number> {
-    return (await this.#options.plane.stats()).sum.sessions;
+    const { sessions, clientHandles } = (await this.#options.plane.stats()).sum;
+    return sessions + clientHandles;
   }
 
   async prepare(
@@ -113,15 +117,11 @@ export class ConfiguredProxy implements ConfiguredPart, Disposable {
       await this.#counted;
       if (room !== undefined) {
         this.#counted ??= Promise.resolve();
-        this.clientsMax = room.clients;
+        this.#room = room;
       }
       policy.hostnames = policyNames(start.http.hostname, httpNamesOf(next));
       if (changed.size > 0) {
-        const router = routerOptions(
-          { ...next, maxClients: this.clientsMax },
-          VERSION,
-          place.sockets,
-        );
+        const router = optionsThatFit(next, this.#room, place.sockets);
         await plane.set({ router, keepAliveMs: next.backendPingPeriodMs });
       }
       if (changed.has("log_level")) plane.setLogLevel(next.logLevel);

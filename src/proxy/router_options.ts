@@ -54,6 +54,8 @@ export function routerOptions(
     isProtected: config.protectedMode === "yes" &&
       sockets.some(({ hostname }) => hostname === ""),
     maxClients: config.maxClients,
+    clientHandlesMax: 0,
+    dialMode: config.readMode,
     sessionIdleMs: config.sessionMaxTimeoutMs,
     sessionAuthMs: config.sessionAuthTimeoutMs,
     sessionPartialMs: config.sessionPartialTimeoutMs,
@@ -94,11 +96,14 @@ export function routerOptions(
  */
 export function optionsThatFit(
   config: Config,
-  { clients, isAll }: ClientRoom,
+  { clients, handles, serverHandles, isAll }: ClientRoom,
   sockets: readonly Pick<Address, "hostname">[],
 ): RouterOptions {
   const shown = isAll ? { ...config, maxClients: clients } : config;
-  return { ...routerOptions(shown, VERSION, sockets), maxClients: clients };
+  const options = routerOptions(shown, VERSION, sockets);
+  const { readMode } = config;
+  const dialMode = readMode === "direct" || serverHandles ? readMode : undefined;
+  return { ...options, maxClients: clients, clientHandlesMax: handles, dialMode };
 }
 
 /**

@@ -57,6 +57,10 @@ export interface RouterOptions extends RouterLogins {
   /** Whether a client's certificate says who it is. */
   readonly tlsAuthUser: "off" | "cn";
   readonly maxClients: number;
+  /** Clients that may have a second descriptor, for a handle. */
+  readonly clientHandlesMax: number;
+  /** How servers are connected to: as they are read, or, without a handle, not so. */
+  readonly dialMode: ReadMode | undefined;
   /** Close a session that sends nothing for this long. */
   readonly sessionIdleMs: number;
   /** Close a session that has not authenticated after this long. */

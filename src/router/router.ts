@@ -17,6 +17,7 @@ import { clock, HELD_UP_MS } from "../base/clock.ts";
 import { sleep } from "../base/sleep.ts";
 import type { SlotRule } from "../hash/placement.ts";
 import { trimPools } from "../io/chunk_pool.ts";
+import { clientHandles } from "../io/handled_conn.ts";
 import { hangUp } from "../io/dial.ts";
 import type { AcceptedConnection } from "../io/listen.ts";
 import { atTurnEnd, type TurnWork } from "../io/turn.ts";
@@ -72,6 +73,7 @@ export class Router implements TurnWork {
   /** @param options Belong to the router from now on, which may change them. */
   constructor(options: RouterOptions, events: RouterEvents, worker: WorkerContext = onlyWorker()) {
     this.shared = new RouterShared(options, events, worker, this.sessions);
+    clientHandles.max = options.clientHandlesMax;
     this.shared.budget.onOver = () => atTurnEnd(this);
     this.#tickIn(TICK_MS);
   }
@@ -269,6 +271,7 @@ export class Router implements TurnWork {
   setOptions(next: RouterOptions): void {
     const { shared } = this;
     const { readFrom } = shared.options;
+    clientHandles.max = next.clientHandlesMax;
     shared.setOptions(next);
     shared.budget.shareAmong(this.sessions.size);
     if (next.readFrom === readFrom) return;

@@ -97,6 +97,8 @@ export interface SlotsSnapshot {
 export interface StatsSnapshot {
   readonly uptimeMs: number;
   readonly sessions: number;
+  /** Those of them that have a second descriptor. */
+  readonly clientHandles: number;
   /** Those of them that wait: for an element, for replicas, or for the end of a pause. */
   readonly blocked: number;
   /** Those of them that CLIENT TRACKING is on for. */
@@ -138,6 +140,7 @@ export function sumSnapshots(all: readonly StatsSnapshot[]): StatsSnapshot {
   return {
     uptimeMs: Math.max(...all.map(({ uptimeMs }) => uptimeMs)),
     sessions: sum(({ sessions }) => sessions),
+    clientHandles: sum(({ clientHandles }) => clientHandles),
     blocked: sum(({ blocked }) => blocked),
     tracking: sum(({ tracking }) => tracking),
     subscribers: sum(({ subscribers }) => subscribers),
@@ -255,6 +258,7 @@ export function countedSoFar(stats: StatsSnapshot): StatsSnapshot {
   return {
     ...stats,
     sessions: 0,
+    clientHandles: 0,
     blocked: 0,
     tracking: 0,
     subscribers: 0,

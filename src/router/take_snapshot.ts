@@ -7,6 +7,7 @@
 import { clock } from "../base/clock.ts";
 import { loopLag } from "../base/loop_lag.ts";
 import { COMMANDS } from "../command/command_table.ts";
+import { clientHandles } from "../io/handled_conn.ts";
 import type { Master } from "./backends/server.ts";
 import type { RouterShared } from "./shared.ts";
 import type { ServerSnapshot, StatsSnapshot } from "./stats_snapshot.ts";
@@ -19,6 +20,7 @@ export function takeSnapshot(shared: RouterShared): StatsSnapshot {
   return {
     uptimeMs: clock.tick() - shared.startedMs,
     sessions: shared.clients.size,
+    clientHandles: clientHandles.open,
     blocked: shared.pause.waiting + blockedOf(shared),
     tracking: shared.trackers.size,
     subscribers: shared.subscribers.size,

@@ -123,6 +123,7 @@ export class FakeWorker implements Thread {
       uptimeMs: 0,
       sessions: this.sessions,
       blocked: 0,
+      clientHandles: 0,
       tracking: 0,
       subscribers: 0,
       totals: { ...newTotals(), connections: calls },

@@ -28,6 +28,8 @@ export function testOptions(change: Partial<RouterOptions> = {}): RouterOptions 
     backendUser: "",
     backendPassword: "",
     maxClients: 10_000,
+    clientHandlesMax: 1_000,
+    dialMode: change.readMode ?? "byob",
     sessionIdleMs: 1_800_000,
     sessionAuthMs: 10_000,
     sessionPartialMs: 30_000,

@@ -121,10 +121,12 @@ export class LocalPlane implements DataPlane {
    */
   bind({ sockets, proto }: ListenPlace, isBeside = false): void {
     for (const { hostname, port, isTls = false } of sockets) {
-      // TLS is put on a connection that is read by promises, and so are BYOB readers.
-      const isDirect = this.router.shared.options.readMode === "direct" && !isTls && this.#isRoomy;
-      const open: typeof listenForClients = isDirect ? listenForClients : listenShared;
-      const acceptor = new Acceptor(open({ hostname, port }, proto, isBeside), {
+      const at = { hostname, port };
+      const mode = this.#isRoomy ? this.router.shared.options.readMode : "byob";
+      const listener = isTls
+        ? listenShared(at, proto, isBeside) // TLS is put on a connection that is read by promises
+        : listenForClients(mode, at, proto, isBeside);
+      const acceptor = new Acceptor<ClientConnection>(listener, {
         take: (connection) => isTls ? this.#gate!.take(connection) : this.router.accept(connection),
         // What is not TLS would mean nothing to a client that speaks it.
         refuse: (connection) => isTls ? this.router.drop() : this.router.refuse(connection),

@@ -197,8 +197,8 @@ export class Backend implements SourceOwner, BatchOwner, Carrier, SlowConnection
 
   #dial(): void {
     this.#changeState("dialing");
-    const { hostname, port, options: { backendDialMs, backendTls, readMode } } = this.server;
-    dial(hostname, port, backendDialMs, backendTls, readMode).then(
+    const { hostname, port, options: { backendDialMs, backendTls, dialMode } } = this.server;
+    dial(hostname, port, backendDialMs, backendTls, dialMode).then(
       (connection) => this.#greet(connection),
       (error) => {
         if (this.#state === "dialing") this.#fail(causeOf(error));

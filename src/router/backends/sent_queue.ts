@@ -18,6 +18,8 @@ export interface TimedServer {
 
 /** How far what was appended to a connection has been written, in bytes. */
 export interface Written {
+  /** Whether the request is to be written at once, or with others of this turn. */
+  isEager?: boolean;
   readonly writtenBytes: number;
   readonly appendedBytes: number;
   /** How many writes were begun. */
@@ -71,6 +73,8 @@ export class SentQueue {
     if (this.#tail === null) this.head = request;
     else this.#tail.nextSent = request;
     this.#tail = request;
+    // While the server has others to answer, more may come in this turn to be written with this one.
+    written.isEager = this.length === 0;
     this.length++;
   }
 

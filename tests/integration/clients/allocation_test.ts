@@ -21,7 +21,7 @@ import { RedisServer } from "../../support/redis_server.ts";
  * Bytes that a GET allocated when this was written, by read mode and length of the pipeline. On a busy
  * machine a pipeline may come in two reads, which is why the least of some rounds counts.
  */
-const GET_BYTES = { byob: { 1: 4_100, 64: 130 }, direct: { 1: 880, 64: 17 } } as const;
+const GET_BYTES = { byob: { 1: 1_550, 64: 85 }, direct: { 1: 880, 64: 17 } } as const;
 /** How much more is noticed. */
 const TOLERANCE = 1.1;
 /**

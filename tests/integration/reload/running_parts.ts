@@ -77,7 +77,7 @@ export class RunningParts implements AsyncDisposable {
       ...{
         plane,
         place: { sockets: [address], proto: "tcp" },
-        room: { clients: config.maxClients, isAll: true },
+        room: { clients: config.maxClients, handles: 0, serverHandles: true, isAll: true },
       },
       accessLog: this.accessLog,
       policy: this.policy,

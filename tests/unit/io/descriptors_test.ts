@@ -5,7 +5,11 @@
  */
 
 import { assertEquals } from "@std/assert";
-import { descriptorsWanted, planDescriptors } from "../../../src/io/descriptors.ts";
+import {
+  descriptorsUsed,
+  descriptorsWanted,
+  planDescriptors,
+} from "../../../src/io/descriptors.ts";
 
 const needs = (clients: number, workers = 1, servers = 0) => ({ clients, workers, servers });
 
@@ -38,4 +42,23 @@ Deno.test("HTTP has its share, and not more than it can use", () => {
     planDescriptors(free, needs(10_000)).httpConnections
   );
   assertEquals(http, [4, 11, 62, 128]);
+});
+
+Deno.test("clients have a second descriptor only of those that nobody needs, each worker its share", () => {
+  for (const each of [needs(10_000), needs(10_000, 8, 200), needs(40_000, 3)]) {
+    const wanted = descriptorsWanted(each);
+    assertEquals(planDescriptors(wanted, each).handles, 0);
+    const all = planDescriptors(descriptorsUsed(each), each);
+    assertEquals(all.serverHandles, true);
+    assertEquals([all.clients, all.handles], [
+      each.clients,
+      Math.floor(each.clients / each.workers),
+    ]);
+    const some = planDescriptors(wanted + 7 * each.workers, each);
+    assertEquals([some.clients, some.handles], [each.clients, 7]);
+  }
+  const few = planDescriptors(200, needs(10_000));
+  assertEquals([few.handles, few.serverHandles], [0, false]);
+  const many = needs(1_000_000);
+  assertEquals(descriptorsUsed(many), descriptorsWanted(many), "more are never counted");
 });

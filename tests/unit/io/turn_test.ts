@@ -5,7 +5,7 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import { atTurnEnd, type TurnWork } from "../../../src/io/turn.ts";
+import { atTurnEnd, endPiece, type TurnWork } from "../../../src/io/turn.ts";
 import { turn } from "../../support/scripted_io.ts";
 
 function work(run: () => void): TurnWork {
@@ -53,4 +53,21 @@ Deno.test("atTurnEnd() takes work again once it has run", async () => {
   assert(again.isQueuedForTurnEnd);
   await turn();
   assertEquals(runs, 4);
+});
+
+Deno.test("what may not wait, and is alone, runs with the end of a piece, once; anything else at the end of the turn", async () => {
+  const log: string[] = [];
+  const queue = (name: string, isEager: boolean) =>
+    atTurnEnd({ isQueuedForTurnEnd: false, isEager, runAtTurnEnd: () => void log.push(name) });
+  endPiece();
+  queue("eager", true);
+  endPiece();
+  assertEquals(log, ["eager"]);
+  queue("patient", false);
+  endPiece();
+  queue("eager, but not alone", true);
+  endPiece();
+  assertEquals(log, ["eager"]);
+  await turn();
+  assertEquals(log, ["eager", "patient", "eager, but not alone"]);
 });
