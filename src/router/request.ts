@@ -12,12 +12,12 @@
  * @module
  */
 
-import type { Command } from "../command/command.ts";
 import { copyBytes, enlarge, releaseChunk } from "../io/chunk_pool.ts";
 import type { WriteBatch } from "../io/write_batch.ts";
 import type { Carrier } from "./backends/carrier.ts";
 import type { ReplySemaphore } from "./backends/reply_semaphore.ts";
 import { freePlace, SHORT_BYTES, shortBytes, takePlace } from "./first_bytes.ts";
+import { type Detour, RequestMarks } from "./request_marks.ts";
 import type { RequestSample } from "./sampling/sample.ts";
 
 /** Requests kept for re-use. */
@@ -103,31 +103,12 @@ export const NO_INTEREST: RequestOwner = {
   failed: recycleRequest,
 };
 
-/** What was appended to a connection between two writes: the system takes it together. */
-export interface SentBatch {
-  /** Since when it has been this one: later than its requests where others have taken its place. */
-  readonly sinceMs: number;
-  /** When the system took its last byte; 0 before. */
-  wroteMs: number;
-}
-
-/** What keeps a request, of the few that something does. */
-export interface Detour {
-  /** What it has waited for last before it was sent. */
-  waited: "" | "slot" | "key";
-  /** When its slot was no longer blocked; 0 unless it has waited for that. */
-  openedMs: number;
-  /** How long its reply was not read, because a client read slowly. */
-  heldBackMs: number;
-}
-
 /** One command in flight. All fields belong to owner, slot and backend together. */
-export class Request {
+export class Request extends RequestMarks {
   state: RequestState = "free";
   owner: RequestOwner = NOBODY;
   /** The client for which it is sent, also where another owns it; only compared. Null for requests of our own. */
   client: object | null = null;
-  command: Command | null = null;
   /** The slot that counts it as in flight. */
   slot: FlightCounter | null = null;
   /** The backend that carries it, or did. */
@@ -136,24 +117,8 @@ export class Request {
   next: Request | null = null;
   /** Next in the backend's FIFO or the slot's queue. */
   nextSent: Request | null = null;
-  /** When its last byte was read from its client, in clock milliseconds; of a client's request only. */
-  readMs = 0;
-  /** When it was dispatched, in clock milliseconds. */
-  startedMs = 0;
-  /** What it was sent in; null before it was sent. */
-  sentIn: SentBatch | null = null;
-  /** When it was queued at a connection to a server; once it is sent. */
-  sentMs = 0;
-  /** When the first byte of its reply came; 0 before, once it is sent. */
-  firstMs = 0;
-  /** When its reply was whole. */
-  wholeMs = 0;
-  /** When its reply was the next one for its client. */
-  turnMs = 0;
   /** Where its reply ends among all that was written to its client. */
   endByte = 0;
-  /** How many bytes it has, as its client sent it; of a client's request only. */
-  requestBytes = 0;
   /** What is known of it as a sampled one; null for most. */
   sample: RequestSample | null = null;
   /** Bytes charged for it until it settles. */
@@ -162,13 +127,8 @@ export class Request {
   kind = 0;
   /** What its reply is expected to have, in bytes, until it settles. */
   expectedBytes = 0;
-  /** Database and protocol it was sent under, for a request that waits. */
-  database = 0;
+  /** Protocol it was sent under. */
   protocol: 2 | 3 = 2;
-  /** First byte of the reply; 0 before it came. */
-  replyType = 0;
-  /** Bytes of the reply seen so far. */
-  replyBytes = 0;
   /** Reply bytes that wait for their turn: held[0, heldBytes). */
   held: Uint8Array | null = null;
   heldBytes = 0;

@@ -8,7 +8,8 @@
 import { clock } from "../../base/clock.ts";
 import type { Histogram } from "../../base/histogram.ts";
 import type { FastestReply } from "./fastest_reply.ts";
-import { isOwnReplyNext, type Request, type SentBatch } from "../request.ts";
+import { isOwnReplyNext, type Request } from "../request.ts";
+import type { SentBatch } from "../request_marks.ts";
 
 /** What counts how long replies take. */
 export interface TimedServer {

@@ -11,26 +11,17 @@
  */
 
 import { clock } from "../../base/clock.ts";
-import type { Command } from "../../command/command.ts";
 import { copyBytes } from "../../io/chunk_pool.ts";
 import type { Carrier } from "../backends/carrier.ts";
-import { BEGINNING_BYTES, type Detour, type Request, type SentBatch } from "../request.ts";
-import type { StageMarks } from "./stages.ts";
+import { BEGINNING_BYTES, type Request } from "../request.ts";
+import { type Detour, RequestMarks } from "../request_marks.ts";
 import type { RequestEnd, WatchedClient } from "./watched_client.ts";
 
 /** Requests that are described at a time. */
 const NOTED_MAX = 32;
 
 /** See the header. */
-export class NotedRequest implements StageMarks {
-  command: Command | null = null;
-  readMs = 0;
-  startedMs = 0;
-  sentIn: SentBatch | null = null;
-  sentMs = 0;
-  firstMs = 0;
-  wholeMs = 0;
-  turnMs = 0;
+export class NotedRequest extends RequestMarks {
   /** When its reply was written. */
   writtenMs = 0;
   /** How long the fastest reply of its server took lately. */
@@ -38,11 +29,6 @@ export class NotedRequest implements StageMarks {
   detour: Detour | null = null;
   server = "";
   slotId = -1;
-  database = 0;
-  requestBytes = 0;
-  replyBytes = 0;
-  /** First byte of its reply. */
-  replyType = 0;
   isFailed = false;
   /** How many keys it names, where they were looked at when it was sampled; else 0. */
   sampledKeys = 0;
@@ -65,25 +51,15 @@ export class NotedRequest implements StageMarks {
   take(request: Request, { remote, info, user }: WatchedClient, end: RequestEnd): void {
     const { sample, sentIn } = request;
     const carrier: Carrier | null = request.backend ?? request.lastBackend;
-    this.command = request.command;
-    this.readMs = request.readMs;
-    this.startedMs = request.startedMs;
+    this.takeMarks(request);
     this.sentIn = sentIn === null ? null : this.#sentIn;
     this.#sentIn.sinceMs = sentIn?.sinceMs ?? 0;
     this.#sentIn.wroteMs = sentIn?.wroteMs ?? 0;
-    this.sentMs = request.sentMs;
-    this.firstMs = request.firstMs;
-    this.wholeMs = request.wholeMs;
-    this.turnMs = request.turnMs;
     this.writtenMs = clock.nowMs;
     this.networkMs = carrier?.server.fastestReply.ms ?? 0;
     this.detour = request.detour;
     this.server = carrier?.server.address ?? "";
     this.slotId = request.slotId;
-    this.database = request.database;
-    this.requestBytes = request.requestBytes;
-    this.replyBytes = request.replyBytes;
-    this.replyType = request.replyType;
     this.isFailed = request.isFailed;
     this.sampledKeys = sample === null ? 0 : Math.round(sample.keys.length * sample.keyWeight);
     this.client = remote;

@@ -10,7 +10,7 @@
  * @module
  */
 
-import type { Detour, SentBatch } from "../request.ts";
+import type { Detour, RequestMarks } from "../request_marks.ts";
 
 /** A stage: its name, what happens in it, and what to do when it takes long. */
 interface StageText {
@@ -91,17 +91,15 @@ export interface HeldUp {
   heldUpMs(fromMs: number, toMs: number): number;
 }
 
-/** The marks of a request: what happened when, in clock milliseconds. As the fields of a request. */
-export interface StageMarks {
-  readonly readMs: number;
-  readonly startedMs: number;
-  readonly sentIn: SentBatch | null;
-  readonly sentMs: number;
-  readonly firstMs: number;
-  readonly wholeMs: number;
-  readonly turnMs: number;
-  readonly detour: Detour | null;
-}
+/** The marks of a request: what happened when, in clock milliseconds. */
+export type StageMarks =
+  & Readonly<
+    Pick<
+      RequestMarks,
+      "readMs" | "startedMs" | "sentIn" | "sentMs" | "firstMs" | "wholeMs" | "turnMs"
+    >
+  >
+  & { readonly detour: Detour | null };
 
 const NO_DETOUR: Detour = { waited: "", openedMs: 0, heldBackMs: 0 };
 
