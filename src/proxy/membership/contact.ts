@@ -6,7 +6,7 @@
  *        │ not for STEP_BACK_MS                      ▲
  *        ▼                                           │ read again, and every action applied
  *     in doubt: the masters of groups with replicas ─┘
- *        ├─ it hears from all of them ──► its slots are served
+ *        ├─ it hears from all of them ──► its slots are served; after they were not, HEARD_AGAIN_MS later
  *        └─ it does not ────────────────► its slots are not served
  *
  * Without the rule in force, the last table is served however long the coordinator is away.
@@ -25,6 +25,12 @@ const LOOK_MS = 250;
 const READ_MS = 500;
 /** The same while it is not. */
 const IDLE_READ_MS = 2_000;
+
+/**
+ * How long a master must hear from all its replicas before it is served again, in milliseconds. When a network heals,
+ * what they had sent before they left it may come, all at once, and counts as heard for two seconds.
+ */
+const HEARD_AGAIN_MS = 3_000;
 
 const log = logger("proxy");
 
@@ -63,8 +69,9 @@ export class Contact {
   #isReading = false;
   #isChecking = false;
   #inDoubt = false;
-  /** Groups that are not served, and how many replicas each master has had. */
+  /** Groups that are not served, since when all replicas are heard again, and how many each master has had. */
   readonly #withheld = new Set<number>();
+  readonly #heardSinceMs = new Map<number, number>();
   readonly #needed = new Map<number, number>();
   #end = () => {};
 
@@ -133,6 +140,7 @@ export class Contact {
       log.info("in contact with the coordinator again: every slot is served as it says");
       for (const groupId of this.#withheld) await this.#context.serve(groupId, true, "");
       this.#withheld.clear();
+      this.#heardSinceMs.clear();
     }
     this.#heardMs = startMs;
   }
@@ -147,7 +155,8 @@ export class Contact {
     // A replica that was added since we are in doubt may take its place, too.
     const needed = Math.max(replicaCount, heard, this.#needed.get(groupId) ?? 0);
     this.#needed.set(groupId, needed);
-    const isServed = heard >= needed;
+    if (heard < needed) this.#heardSinceMs.delete(groupId);
+    const isServed = heard >= needed && !this.#isHeardTooShort(groupId);
     if (isServed !== this.#withheld.has(groupId)) return;
     if (isServed) this.#withheld.delete(groupId);
     else this.#withheld.add(groupId);
@@ -159,5 +168,14 @@ export class Contact {
       },
     );
     await this.#context.serve(groupId, isServed, master);
+  }
+
+  /** Whether a group is not served, and what is heard now may be old. */
+  #isHeardTooShort(groupId: number): boolean {
+    if (!this.#withheld.has(groupId)) return false;
+    const nowMs = this.#timers.nowMs();
+    const sinceMs = this.#heardSinceMs.get(groupId) ?? nowMs;
+    this.#heardSinceMs.set(groupId, sinceMs);
+    return nowMs - sinceMs < HEARD_AGAIN_MS;
   }
 }

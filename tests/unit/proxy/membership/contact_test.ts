@@ -73,7 +73,7 @@ Deno.test("a proxy that is cut off serves a master only as long as that has all 
     await proxy.pass(750);
     assertEquals(proxy.done, ["withholds 1"], cut);
     proxy.heard = 2;
-    await proxy.pass(750);
+    await proxy.pass(3_750);
     assertEquals(proxy.done, ["withholds 1", "serves 1"], cut);
     proxy.heard = -1;
     await proxy.pass(750);
@@ -104,6 +104,21 @@ Deno.test("it stops within two and a half seconds, and not for a replica that wa
   grown.heard = 2; // the third was promoted
   await grown.pass(750);
   assertEquals(grown.done, ["withholds 1"]);
+});
+
+Deno.test("what replicas had sent before they followed another master, and comes late, has nothing served", async () => {
+  using proxy = await CutOff.start();
+  await proxy.pass(5_000);
+  proxy.isThere = false;
+  proxy.heard = 0;
+  await proxy.pass(5_000);
+  for (let times = 0; times < 3; times++) {
+    proxy.heard = 2;
+    await proxy.pass(2_500);
+    proxy.heard = 0;
+    await proxy.pass(500);
+  }
+  assertEquals(proxy.done, ["withholds 1"]);
 });
 
 Deno.test("without the rule a proxy serves, however long its coordinator is away", async () => {
