@@ -29,7 +29,7 @@ export class HandledConn {
   readonly remoteAddr: Deno.Addr;
   /** As {@linkcode ByteReader.readPiece}; there with a handle. */
   readPiece: ((bytes: Uint8Array, owner: PieceOwner) => void) | undefined = undefined;
-  /** As {@linkcode ByteSink.writeNow}; there with a handle. */
+  /** As {@linkcode ByteSink.writeNow}; there when the handle has read a piece. */
   writeNow: ((bytes: Uint8Array, owner: WriteOwner) => number) | undefined = undefined;
 
   readonly #conn: Deno.TcpConn;
@@ -58,8 +58,7 @@ export class HandledConn {
       return handle.close(() => {});
     }
     this.#handle = HandleConnection.beside(this, handle);
-    this.readPiece = readPiece;
-    this.writeNow = writeNow;
+    this.readPiece = readFirst;
     if (this.#isClient) clientHandles.open++;
   }
 
@@ -97,6 +96,18 @@ export class HandledConn {
     this.#isClosed = true;
     this.#conn.close();
   }
+}
+
+function readFirst(this: HandledConn, bytes: Uint8Array, owner: PieceOwner): void {
+  this.readPiece = readSecond;
+  this.handle.readPiece(bytes, owner);
+}
+
+/** There was a piece before. A handle that has read none takes the end of what its peer sends for that of both. */
+function readSecond(this: HandledConn, bytes: Uint8Array, owner: PieceOwner): void {
+  this.readPiece = readPiece;
+  this.writeNow = writeNow;
+  this.handle.readPiece(bytes, owner);
 }
 
 function readPiece(this: HandledConn, bytes: Uint8Array, owner: PieceOwner): void {

@@ -7,7 +7,8 @@
 
 import { Users } from "../../src/acl/users.ts";
 import { UsersOwner } from "../../src/acl/users_owner.ts";
-import { listen } from "../../src/io/listen.ts";
+import type { Listener } from "../../src/io/acceptor.ts";
+import { type ClientConnection, listenForClients } from "../../src/io/listen.ts";
 import { slotIdOf } from "../../src/hash/slot_id.ts";
 import type { Backend } from "../../src/router/backends/backend.ts";
 import { clientPasswords, type RouterOptions } from "../../src/router/options.ts";
@@ -77,7 +78,8 @@ export class RouterServer implements AsyncDisposable {
   readonly port: number;
   /** What the router reported, one line each. */
   readonly events: string[] = [];
-  readonly #listener: Deno.TcpListener;
+  readonly #listener: Listener<ClientConnection>;
+  #isClosed = false;
   readonly #accepting: Promise<void>;
   #actions = 0;
 
@@ -90,8 +92,8 @@ export class RouterServer implements AsyncDisposable {
       ...onlyWorker(),
       changeUsers: (change, clientId) => owner.change(change, clientId),
     });
-    this.#listener = listen("127.0.0.1", 0);
-    this.port = this.#listener.addr.port;
+    this.#listener = listenForClients(options.readMode, { hostname: "127.0.0.1", port: 0 });
+    this.port = (this.#listener.addr as Deno.NetAddr).port;
     this.#accepting = this.#accept();
   }
 
@@ -136,7 +138,14 @@ export class RouterServer implements AsyncDisposable {
   }
 
   async #accept(): Promise<void> {
-    for await (const connection of this.#listener) {
+    for (;;) {
+      let connection: ClientConnection;
+      try {
+        connection = await this.#listener.accept();
+      } catch (error) {
+        if (this.#isClosed) return;
+        throw error;
+      }
       connection.setNoDelay(true);
       this.router.accept(connection);
     }
@@ -174,6 +183,7 @@ export class RouterServer implements AsyncDisposable {
 
   /** Stops listening and closes every session and backend. */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true;
     this.#listener.close();
     await this.#accepting;
     this.router.close();

@@ -51,6 +51,30 @@ for (const readMode of MODES) {
     assertEquals(proxy.leftovers(), []);
   });
 
+  Deno.test(`a client that ends its sending direction after any number of small requests gets its reply whole (${readMode})`, async () => {
+    await using redis = await RedisServer.start();
+    await using proxy = await RouterServer.start({ servers: [redis], options: { readMode } });
+    using writer = await proxy.client();
+    const large = "v".repeat(8_000_000);
+    await writer.call("SET", "large", large);
+    for (let before = 0; before <= 8; before++) {
+      for (let round = 0; round < 10; round++) {
+        const isLarge = round === 0;
+        using client = await proxy.client();
+        for (let i = 0; i < before; i++) assertEquals(await client.call("PING"), "PONG");
+        await client.sendRaw(encodeRequests([isLarge ? ["GET", "large"] : ["PING"]]));
+        // The system takes a part of the large reply, the rest waits.
+        if (isLarge) await delay(50);
+        await client.closeWrite();
+        if (isLarge) await delay(50);
+        const expected = isLarge ? `$${large.length}\r\n${large}\r\n` : "+PONG\r\n";
+        const received = textOf(await client.readToEnd());
+        // Not assertEquals(), which would print them.
+        assert(received === expected, `${received.length} bytes after ${before} requests`);
+      }
+    }
+  });
+
   Deno.test(`a client that ends its sending direction gets all replies, then the end (${readMode})`, async () => {
     await using slow = slowRedis(10);
     await using redis = await RedisServer.start();
