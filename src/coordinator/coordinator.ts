@@ -86,7 +86,7 @@ export interface HeldLock {
 export const CALL_TIMEOUT_MS = 5_000;
 
 /** What of a coordinator can be read, and of a picture of one. */
-export type ReadableTree = Pick<Coordinator, "read" | "children">;
+export type ReadableTree = Pick<Coordinator, "read" | "children" | "readFolder">;
 
 /**
  * One session with a coordinator.
@@ -172,6 +172,14 @@ export interface Coordinator {
    * @throws {NoNodeError} When it is not there.
    */
   children(path: string): Promise<string[]>;
+
+  /**
+   * What an entry's children hold, by name, sorted as strings: all at one moment. Left out by those that have to
+   * read them one by one; call `readFolder` of `read_folder.ts`, which does.
+   *
+   * @throws {NoNodeError} When the entry is not there.
+   */
+  readFolder?(path: string): Promise<ReadonlyMap<string, string>>;
 
   /** Watches an entry; `undefined` while it is not there. */
   watchData(path: string): Watch<Entry | undefined>;

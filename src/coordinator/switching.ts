@@ -23,6 +23,7 @@ import type {
 import { BadVersionError, ClosedError, ConnectionLossError } from "./errors.ts";
 import { ObservedState } from "./observed_state.ts";
 import { subjectOf } from "./operation.ts";
+import { readFolder } from "./read_folder.ts";
 import { LatestWatch, type Watch } from "./watch.ts";
 
 /** More than any version that a coordinator gives. */
@@ -146,6 +147,10 @@ export class SwitchingCoordinator implements Coordinator {
 
   children(path: string): Promise<string[]> {
     return this.#call(path, "read", (current) => current.children(path));
+  }
+
+  readFolder(path: string): Promise<ReadonlyMap<string, string>> {
+    return this.#call(path, "read", (current) => readFolder(current, path));
   }
 
   async lock(path: string, options: LockOptions): Promise<HeldLock> {

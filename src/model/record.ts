@@ -117,6 +117,17 @@ export function listOf<T>(item: Shape<T>): Shape<readonly T[] | null> {
   };
 }
 
+/** As a list of {@linkcode number}, for long ones that are read again and again: `read` takes the array itself. */
+export const numbers: Shape<readonly number[] | null> = {
+  read: (value, at) =>
+    Array.isArray(value) && value.every((each) => typeof each === "number")
+      ? value
+      : NUMBERS.read(value, at),
+  write: (value) => value,
+};
+
+const NUMBERS = listOf(number);
+
 /** An object with these fields, in this order; other fields are ignored. */
 export function recordOf<T extends object>(
   fields: { readonly [K in keyof T]: Shape<T[K]> },

@@ -70,8 +70,8 @@ export class SlotLoad {
   /** Adds one round. */
   add(opsBySlot: readonly number[]): void {
     this.#rounds = Math.min(LOAD_ROUNDS, this.#rounds + 1);
-    for (const [slotId, ops] of opsBySlot.entries()) {
+    opsBySlot.forEach((ops, slotId) => {
       this.#opsBySlot[slotId]! += (ops - this.#opsBySlot[slotId]!) / this.#rounds;
-    }
+    });
   }
 }

@@ -159,8 +159,11 @@ export class ProxyMonitor {
 
   /** Requests per second of each slot, over all proxies that report them. */
   slotOps(): number[] {
-    const slotOps = [...this.#proxies.values()].map((proxy) => proxy.slotOps);
-    return [...sumCounts([new Array<number>(SLOT_COUNT).fill(0), ...slotOps])];
+    const sum = new Array<number>(SLOT_COUNT).fill(0);
+    for (const { slotOps } of this.#proxies.values()) {
+      slotOps.forEach((ops, slotId) => sum[slotId] = (sum[slotId] ?? 0) + ops);
+    }
+    return sum;
   }
 
   /** The proxies that are online and do not report what each slot is asked for. */

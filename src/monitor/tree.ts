@@ -16,12 +16,13 @@ import { RecordError } from "../model/record.ts";
 import { loadAllowedCommands } from "../store/allowed_commands.ts";
 import { loadServerZones } from "../store/server_zones.ts";
 import { loadSlotRules } from "../store/slot_rules.ts";
-import { loadSlots } from "../store/slots.ts";
+import { type KnownSlots, loadSlots } from "../store/slots.ts";
 import type { Store } from "../store/store.ts";
 
 /** See the header. */
 export class TreeMonitor {
   readonly #store: Store;
+  readonly #known: KnownSlots = new Map();
   #slots: (SlotRecord | undefined)[] = [];
   #groups: readonly GroupRecord[] = [];
   #zones: ReadonlyMap<string, string> = new Map();
@@ -74,7 +75,10 @@ export class TreeMonitor {
     const meanwhile: EntryWrite[] = [];
     this.#writtenMeanwhile.add(meanwhile);
     try {
-      const [slots, groups] = await Promise.all([loadSlots(this.#store), loadGroups(this.#store)]);
+      const [slots, groups] = await Promise.all([
+        loadSlots(this.#store, this.#known),
+        loadGroups(this.#store),
+      ]);
       const byId: (SlotRecord | undefined)[] = Array.from({ length: SLOT_COUNT });
       for (const slot of slots) byId[slot.id] = slot;
       this.#slots = byId;

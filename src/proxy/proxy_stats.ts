@@ -6,6 +6,7 @@
 
 import { cpuSeconds } from "../base/process_metrics.ts";
 import type { BackendStats, ProxyStats, ReadStats } from "../api/proxy_stats.ts";
+import type { SlotState } from "../router/slots/slot.ts";
 import {
   allTimes,
   NO_READERS,
@@ -40,7 +41,7 @@ export function proxyStats(
     memory_bytes: Deno.memoryUsage().rss,
     stale_seconds: staleSeconds,
     table_version: stats.tableVersion,
-    slots_offline: slots.states.filter((state) => state === "offline").length,
+    slots_offline: slotsIn(stats, "offline").length,
     slot_requests: slots.requests,
     backends: servers.map((server) => ({
       addr: server.address,
@@ -51,14 +52,21 @@ export function proxyStats(
       private_connections_max: server.privatesMax,
     })),
     reads: readsOf(stats),
-    draining: slots.states.flatMap((state, id) =>
-      state !== "draining" ? [] : [{
-        slot_id: id,
-        backend: slots.owners[id]!,
-        in_flight: slots.inFlight[id]!,
-      }]
-    ),
+    draining: slotsIn(stats, "draining").map((id) => ({
+      slot_id: id,
+      backend: slots.owners[id]!,
+      in_flight: slots.inFlight[id]!,
+    })),
   };
+}
+
+/** The slots in a state. */
+function slotsIn({ slots }: StatsSnapshot, wanted: SlotState): number[] {
+  const slotIds: number[] = [];
+  slots.states.forEach((state, id) => {
+    if (state === wanted) slotIds.push(id);
+  });
+  return slotIds;
 }
 
 function readsOf({ servers, replicas }: StatsSnapshot): ReadStats[] {

@@ -85,9 +85,8 @@ export function keysIn(info: RedisInfo): number {
 
 /** The databases that hold keys, by number. */
 export function databasesIn(info: RedisInfo): { database: number; keys: number }[] {
-  return Object.entries(info).flatMap(([name, value]) => {
-    const database = /^db(\d+)$/.exec(name)?.[1];
-    const keys = /\bkeys=(\d+)/.exec(value)?.[1];
-    return database === undefined ? [] : [{ database: Number(database), keys: Number(keys ?? 0) }];
-  }).sort((a, b) => a.database - b.database);
+  return Object.keys(info).filter((name) => /^db\d+$/.test(name)).map((name) => ({
+    database: Number(name.slice("db".length)),
+    keys: Number(/\bkeys=(\d+)/.exec(info[name]!)?.[1] ?? 0),
+  })).sort((a, b) => a.database - b.database);
 }

@@ -81,14 +81,18 @@ export interface ReplicaSnapshot {
   readonly inFlight: number;
 }
 
-/** The slots, one array for each column, by slot id. */
-export interface SlotsSnapshot {
-  readonly states: readonly SlotState[];
+/** Who has the slots, one array for each column, by slot id. */
+export interface SlotColumns {
   readonly groups: readonly number[];
   /** The owner's address; empty while there is none. */
   readonly owners: readonly string[];
   /** The address of the server that the keys are moved away from; mostly empty. */
   readonly sources: readonly string[];
+}
+
+/** The slots, one array for each column, by slot id. */
+export interface SlotsSnapshot extends SlotColumns {
+  readonly states: readonly SlotState[];
   readonly inFlight: readonly number[];
   readonly requests: readonly number[];
 }
@@ -157,15 +161,22 @@ export function sumSnapshots(all: readonly StatsSnapshot[]): StatsSnapshot {
     users: sumUsers(all),
     servers: sumServers(all),
     replicas: sumReplicas(all),
-    slots: {
-      ...first!.slots,
-      states: first!.slots.states.map((state, id) =>
-        all.some(({ slots }) => slots.states[id] === "draining") ? "draining" : state
-      ),
-      inFlight: first!.slots.inFlight.map((_, id) => sum(({ slots }) => slots.inFlight[id]!)),
-      requests: first!.slots.requests.map((_, id) => sum(({ slots }) => slots.requests[id]!)),
-    },
+    slots: sumSlots(all.map(({ slots }) => slots)),
   };
+}
+
+function sumSlots([first, ...others]: readonly SlotsSnapshot[]): SlotsSnapshot {
+  const states = [...first!.states];
+  const inFlight = [...first!.inFlight];
+  const requests = [...first!.requests];
+  for (const more of others) {
+    more.states.forEach((state, id) => {
+      if (state === "draining") states[id] = state;
+    });
+    more.inFlight.forEach((count, id) => inFlight[id]! += count);
+    more.requests.forEach((count, id) => requests[id]! += count);
+  }
+  return { ...first!, states, inFlight, requests };
 }
 
 function sumCommands(all: readonly StatsSnapshot[]): CommandSnapshot[] {

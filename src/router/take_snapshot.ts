@@ -10,11 +10,10 @@ import { COMMANDS } from "../command/command_table.ts";
 import { clientHandles } from "../io/handled_conn.ts";
 import type { Master } from "./backends/server.ts";
 import type { RouterShared } from "./shared.ts";
-import type { ServerSnapshot, StatsSnapshot } from "./stats_snapshot.ts";
+import type { CommandSnapshot, ServerSnapshot, StatsSnapshot } from "./stats_snapshot.ts";
 
 /** The stats of one router at this moment. */
 export function takeSnapshot(shared: RouterShared): StatsSnapshot {
-  const { stats } = shared;
   const slots = shared.slots.all;
   const { heapUsed, heapTotal, external } = Deno.memoryUsage();
   return {
@@ -29,16 +28,7 @@ export function takeSnapshot(shared: RouterShared): StatsSnapshot {
     tableVersion: shared.slots.version,
     loopLag: loopLag(),
     heap: { used: heapUsed, total: heapTotal, external },
-    commands: [...namedIds(shared)]
-      .filter(([, id]) => stats.calls[id]! + stats.failures[id]! > 0)
-      .map(([name, id]) => ({
-        name,
-        calls: stats.calls[id]!,
-        errors: stats.errors[id]!,
-        failures: stats.failures[id]!,
-        usecs: stats.times(id).sumUs,
-        times: stats.times(id).counts(),
-      })),
+    commands: commandSnapshots(shared),
     users: [...shared.userTimes.entries()].map(([name, times]) => ({
       name,
       usecs: times.sumUs,
@@ -48,9 +38,7 @@ export function takeSnapshot(shared: RouterShared): StatsSnapshot {
     replicas: [...shared.slots.replicas.snapshots()],
     slots: {
       states: slots.map(({ state }) => state),
-      groups: slots.map(({ groupId }) => groupId),
-      owners: slots.map(({ server }) => server?.address ?? ""),
-      sources: slots.map(({ migrateFrom }) => migrateFrom?.address ?? ""),
+      ...shared.slots.owners(),
       inFlight: slots.map(({ inFlight }) => inFlight),
       requests: slots.map(({ requests }) => requests),
     },
@@ -63,9 +51,20 @@ function blockedOf({ clients }: RouterShared): number {
   return count;
 }
 
-function* namedIds({ learned }: RouterShared): Generator<readonly [name: string, id: number]> {
-  for (const { name, id } of COMMANDS) yield [name, id];
-  yield* learned.names;
+function commandSnapshots({ stats, learned }: RouterShared): CommandSnapshot[] {
+  const snapshots: CommandSnapshot[] = [];
+  const add = (name: string, id: number) => {
+    const calls = stats.calls[id]!;
+    const failures = stats.failures[id]!;
+    if (calls + failures === 0) return;
+    const errors = stats.errors[id]!;
+    const times = stats.times(id);
+    const usecs = times.sumUs;
+    snapshots.push({ name, calls, errors, failures, usecs, times: times.counts() });
+  };
+  COMMANDS.forEach(({ name, id }) => add(name, id));
+  for (const [name, id] of learned.names) add(name, id);
+  return snapshots;
 }
 
 function serverSnapshot({ server, groupId }: Master, { slots }: RouterShared): ServerSnapshot {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { childrenIfThere, type ReadableStore, readIfThere, withPaths } from "./store.ts";
+import { childrenIfThere, folderIfThere, type ReadableStore, readIfThere } from "./store.ts";
 import type { StorePaths } from "./paths.ts";
 
 /** The entries below one path: their text by their name. */
@@ -61,14 +61,14 @@ export async function loadTree(store: ReadableStore): Promise<ProductTree> {
   const isThere = await readIfThere(store, paths.root) !== undefined;
   const groups = new Map<string, TreeFolder>();
   for (const name of await childrenIfThere(store, paths.servers)) {
-    groups.set(name, await readFolder(store, `${paths.servers}/${name}`));
+    groups.set(name, await folderIfThere(store, `${paths.servers}/${name}`));
   }
-  const tasksBefore = await readFolder(store, paths.migrateTasks);
-  const slots = await readFolder(store, paths.slots);
-  const tasksAfter = await readFolder(store, paths.migrateTasks);
+  const tasksBefore = await folderIfThere(store, paths.migrateTasks);
+  const slots = await folderIfThere(store, paths.slots);
+  const tasksAfter = await folderIfThere(store, paths.migrateTasks);
   // Fences first: a proxy that ends takes its fence away before itself.
   const fences = await childrenIfThere(store, paths.fences);
-  const proxies = await readFolder(store, paths.proxies);
+  const proxies = await folderIfThere(store, paths.proxies);
   const actions = await childrenIfThere(store, paths.actions);
   const responses = await childrenIfThere(store, paths.responses);
   return {
@@ -82,19 +82,12 @@ export async function loadTree(store: ReadableStore): Promise<ProductTree> {
     migrateTasks: new Map([...tasksBefore, ...tasksAfter]),
     actions,
     responses,
-    locks: await readFolder(store, paths.lock),
+    locks: await folderIfThere(store, paths.lock),
     intent: await readIfThere(store, paths.intent),
     migratePause: await readIfThere(store, paths.migratePause),
     sentinels: await readIfThere(store, paths.sentinels),
     slotRules: await readIfThere(store, paths.slotRules),
     serverZones: await readIfThere(store, paths.serverZones),
-    writeHolds: await readFolder(store, paths.writeHolds),
+    writeHolds: await folderIfThere(store, paths.writeHolds),
   };
-}
-
-async function readFolder(store: ReadableStore, path: string): Promise<TreeFolder> {
-  const names = await childrenIfThere(store, path);
-  const texts = await withPaths(names, (name) => readIfThere(store, `${path}/${name}`));
-  // One may have been deleted between the listing and the reading.
-  return new Map(names.flatMap((name, i) => texts[i] === undefined ? [] : [[name, texts[i]]]));
 }

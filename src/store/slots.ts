@@ -5,14 +5,14 @@
  */
 
 import { Turns } from "../base/turns.ts";
+import { READS_MAX } from "../coordinator/read_folder.ts";
 import { SLOT_COUNT } from "../hash/slot_id.ts";
 import { decodeSlot, encodeSlot, NO_GROUP, SLOT_STATUSES, type SlotRecord } from "../model/slot.ts";
 import { numberedName } from "./paths.ts";
 import {
-  childrenIfThere,
+  folderIfThere,
   type ReadableStore,
   readIfThere,
-  READS_MAX,
   saveEntry,
   type Store,
   StoreError,
@@ -30,10 +30,7 @@ export async function loadSlot(store: ReadableStore, slotId: number): Promise<Sl
   return decodeSlot(json);
 }
 
-/**
- * Reads slots, many at a time but not all: a call to the coordinator has a few seconds from when it is made, and
- * one that is far away, or busy, answers fewer than 1024 in that time.
- */
+/** Reads slots, {@linkcode READS_MAX} at a time. */
 export class SlotReader {
   readonly #store: ReadableStore;
   readonly #turns = new Turns(READS_MAX);
@@ -48,12 +45,37 @@ export class SlotReader {
   }
 }
 
-/** Reads every slot that is stored, by id. */
-export async function loadSlots(store: ReadableStore): Promise<SlotRecord[]> {
-  const names = await childrenIfThere(store, store.paths.slots);
-  const ids = names.map((name) => numberedName(name, "slot_")).filter((id) => id !== undefined);
-  const reader = new SlotReader(store);
-  return await Promise.all(ids.sort((a, b) => a - b).map((id) => reader.load(id)));
+/** A slot, the number in the name under which it is stored, and the text that was decoded. */
+interface KnownSlot {
+  readonly id: number;
+  readonly json: string;
+  readonly slot: SlotRecord;
+}
+
+/** Slots as they were read before, by the name under which they are stored. */
+export type KnownSlots = Map<string, KnownSlot>;
+
+/**
+ * Reads every slot that is stored, by id.
+ *
+ * @param known Those that were read before: one that has the same text is not decoded again. Updated.
+ * @throws {RecordError} When one is not a slot.
+ */
+export async function loadSlots(
+  store: ReadableStore,
+  known: KnownSlots = new Map(),
+): Promise<SlotRecord[]> {
+  const slots: KnownSlot[] = [];
+  for (const [name, json] of await folderIfThere(store, store.paths.slots)) {
+    let read = known.get(name);
+    if (read?.json !== json) {
+      const id = numberedName(name, "slot_");
+      if (id === undefined) continue;
+      known.set(name, read = { id, json, slot: decodeSlot(json) });
+    }
+    slots.push(read);
+  }
+  return slots.sort((a, b) => a.id - b.id).map(({ slot }) => slot);
 }
 
 /**

@@ -7,6 +7,7 @@
 import type { Coordinator, CreateOptions, ReadableTree } from "../coordinator/coordinator.ts";
 import type { Logger } from "../base/log.ts";
 import { NodeExistsError, NoNodeError } from "../coordinator/errors.ts";
+import { readFolder, READS_MAX } from "../coordinator/read_folder.ts";
 import { type StorePaths, storePaths } from "./paths.ts";
 
 /** What every function here works with that only reads. */
@@ -73,9 +74,6 @@ export async function readIfThere(
   }
 }
 
-/** How many entries are read at once. */
-export const READS_MAX = 64;
-
 /** Does something with every path, with many of them at once. */
 export async function withPaths<T>(
   paths: readonly string[],
@@ -97,6 +95,19 @@ export async function childrenIfThere(
     return await store.coordinator.children(path);
   } catch (error) {
     if (error instanceof NoNodeError) return [];
+    throw error;
+  }
+}
+
+/** What an entry's children hold, by name; nothing when it is not there. */
+export async function folderIfThere(
+  store: Pick<ReadableStore, "coordinator">,
+  path: string,
+): Promise<ReadonlyMap<string, string>> {
+  try {
+    return await readFolder(store.coordinator, path);
+  } catch (error) {
+    if (error instanceof NoNodeError) return new Map();
     throw error;
   }
 }

@@ -19,6 +19,7 @@ import {
   NoNodeError,
   NotEmptyError,
 } from "../../src/coordinator/errors.ts";
+import { readFolder } from "../../src/coordinator/read_folder.ts";
 import { CoordinatorProcess } from "../support/coordinator_process.ts";
 import { firstOf, until, within } from "../support/deadline.ts";
 
@@ -201,6 +202,20 @@ export function testCoordinator(
     await assertRejects(() => second.read("/t"), NoNodeError);
     await assertRejects(() => second.read("/t/a/b/c"), NoNodeError);
     assertEquals((await second.read("/tt")).data, "/tt");
+  });
+
+  test("reads all children of an entry as they are now", async (_, first, second) => {
+    for (const path of ["/f/b", "/f/a", "/f/a/below", "/ff"]) await first.create(path, path);
+    await first.create("/f/n-", "numbered", "sequential");
+    const [numbered] = (await second.children("/f")).filter((name) => name.startsWith("n-"));
+    const read = async () => [...await readFolder(second, "/f")];
+    assertEquals(await read(), [["a", "/f/a"], ["b", "/f/b"], [numbered, "numbered"]]);
+    await first.write("/f/b", "written");
+    await first.delete(`/f/${numbered}`);
+    await first.create("/f/0", "");
+    assertEquals(await read(), [["0", ""], ["a", "/f/a"], ["b", "written"]]);
+    assertEquals([...await readFolder(second, "/f/b")], []);
+    await assertRejects(() => readFolder(second, "/g"), NoNodeError, 'cannot read "/g"');
   });
 
   test("keeps any name and any text", async (_, first, second) => {
@@ -532,6 +547,7 @@ export function testCoordinator(
     await assertRejects(() => session.delete("/a"), ClosedError);
     await assertRejects(() => session.deleteTree("/a"), ClosedError);
     await assertRejects(() => session.children("/a"), ClosedError);
+    await assertRejects(() => readFolder(session, "/a"), ClosedError);
     await assertRejects(() => session.lock("/a", { data: "", waitMs: 0 }), ClosedError);
     assertThrows(() => session.watchData("/a"), ClosedError);
     assertThrows(() => session.watchChildren("/a"), ClosedError);

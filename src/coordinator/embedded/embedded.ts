@@ -41,7 +41,7 @@ import {
   planWrite,
 } from "./plan.ts";
 import { checkOperations, subjectOf } from "../operation.ts";
-import { checkPath, ROOT_PATH } from "../path.ts";
+import { checkPath, childOf, ROOT_PATH } from "../path.ts";
 import { takeQueueLock } from "../lock.ts";
 import type { Tree, TreeChange } from "./tree.ts";
 import type { Watch } from "../watch.ts";
@@ -218,6 +218,16 @@ export class EmbeddedCoordinator implements Coordinator {
     const tree = this.#currentTree(path, "read");
     if (tree.get(path) === undefined) throw new NoNodeError(path, "read");
     return tree.childNames(path);
+  }
+
+  // deno-lint-ignore require-await -- as for read
+  async readFolder(path: string): Promise<ReadonlyMap<string, string>> {
+    checkPath(path);
+    const tree = this.#currentTree(path, "read");
+    if (tree.get(path) === undefined) throw new NoNodeError(path, "read");
+    const texts = new Map<string, string>();
+    for (const name of tree.childNames(path)) texts.set(name, tree.get(childOf(path, name))!.data);
+    return texts;
   }
 
   watchData(path: string): Watch<Entry | undefined> {

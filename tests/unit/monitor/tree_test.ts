@@ -6,10 +6,11 @@
 
 import { assertEquals } from "@std/assert";
 import { delay } from "@std/async/delay";
+import { SwitchingCoordinator } from "../../../src/coordinator/switching.ts";
 import { encodeServer } from "../../../src/model/server.ts";
 import { encodeSlot } from "../../../src/model/slot.ts";
 import { TreeMonitor } from "../../../src/monitor/tree.ts";
-import { loadSlot } from "../../../src/store/slots.ts";
+import { loadSlot, loadSlots, saveSlot } from "../../../src/store/slots.ts";
 import { StoreFolder } from "../../support/store.ts";
 
 Deno.test("what is written while everything is read is not forgotten", async () => {
@@ -47,4 +48,24 @@ Deno.test("what is written while everything is read is not forgotten", async () 
   await refreshed;
   assertEquals(tree.groups[0]!.servers?.map(({ type }) => type), ["offline"]);
   assertEquals(tree.slots[7]!.group_id, 2);
+});
+
+Deno.test("what other processes have changed, and another store, is seen with the next reading", async () => {
+  await using folder = await StoreFolder.make();
+  await using place = await StoreFolder.make();
+  const [store, other] = [await folder.openFilled("a:1,b:1"), await folder.open()];
+  const coordinator = new SwitchingCoordinator(store.coordinator);
+  const tree = new TreeMonitor({ ...store, coordinator });
+  await tree.refresh();
+  const groupsOf = () => tree.slots.map((slot) => slot?.group_id);
+  const before = groupsOf();
+  await saveSlot(other, { ...await loadSlot(store, 7), group_id: 2 });
+  await tree.refresh();
+  assertEquals(groupsOf(), before.with(7, 2));
+  // Its entries have the same versions.
+  const next = await place.openFilled("a:1,b:1,c:1");
+  await coordinator.switchTo(next.coordinator);
+  await tree.refresh();
+  assertEquals(groupsOf(), (await loadSlots(next)).map(({ group_id }) => group_id));
+  assertEquals(tree.slotCount(3), 341);
 });

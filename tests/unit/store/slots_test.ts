@@ -4,11 +4,12 @@
  * @module
  */
 
-import { assertEquals, assertLess, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertLess, assertRejects, assertThrows } from "@std/assert";
 import { delay } from "@std/async/delay";
+import { RecordError } from "../../../src/model/record.ts";
 import { slotIn, type SlotStatus } from "../../../src/model/slot.ts";
 import { SlotLoader } from "../../../src/proxy/membership/slot_loader.ts";
-import { checkSlot, loadSlots } from "../../../src/store/slots.ts";
+import { checkSlot, type KnownSlots, loadSlots, saveSlot } from "../../../src/store/slots.ts";
 import { StoreError } from "../../../src/store/store.ts";
 import { RecordedSlotTable } from "../../support/slot_table.ts";
 import { StoreFolder } from "../../support/store.ts";
@@ -26,11 +27,33 @@ Deno.test("checkSlot() refuses a status or an id that is not one", () => {
   assertThrows(() => checkSlot(slotIn("p", 1024, 1, "online")), StoreError, "invalid slot id 1024");
 });
 
+Deno.test("a slot is decoded again only when its text has changed", async () => {
+  await using folder = await StoreFolder.make();
+  const [store, other] = [await folder.openFilled("10.0.0.1:1,10.0.0.2:1"), await folder.open()];
+  const known: KnownSlots = new Map();
+  const before = await loadSlots(store, known);
+  assertEquals(before.map(({ id }) => id), Array.from({ length: 1024 }, (_, id) => id));
+  const again = await loadSlots(store, known);
+  assert(again.every((slot, id) => slot === before[id]));
+  // By another process, and then back.
+  await saveSlot(other, slotIn("test", 7, 2, "online"));
+  const changed = await loadSlots(store, known);
+  assertEquals(changed[7], slotIn("test", 7, 2, "online"));
+  assertEquals(changed.filter((slot, id) => slot !== before[id]).length, 1);
+  await saveSlot(other, before[7]!);
+  assertEquals(await loadSlots(store, known), before);
+  // What was read once does not hide that it cannot be read any more.
+  await other.coordinator.write(store.paths.slot(7), "{}");
+  await assertRejects(() => loadSlots(store, known), RecordError, "slot.state must be an object");
+});
+
 Deno.test("slots are read in turns: a slow coordinator answers each call in its time", async () => {
   await using folder = await StoreFolder.make();
   const store = await folder.openFilled("10.0.0.1:1,10.0.0.2:1");
   const { coordinator } = store;
   const read = coordinator.read.bind(coordinator);
+  // As one that has to read them one by one.
+  Object.assign(coordinator, { readFolder: undefined });
   let [waiting, most] = [0, 0];
   coordinator.read = async (path) => {
     most = Math.max(most, ++waiting);
