@@ -5,11 +5,17 @@
  */
 
 import type { ReadableTree } from "../coordinator/coordinator.ts";
-import { decodeDashboard } from "../model/dashboard.ts";
+import { type DashboardRecord, decodeDashboard } from "../model/dashboard.ts";
 import { decodeProductStatus, type ProductStatus } from "../model/product_status.ts";
 import { describeMove, loadMove } from "./moves.ts";
 import { PRODUCTS_ROOT, storePaths } from "./paths.ts";
-import { childrenIfThere, readIfThere, StoreError, withPaths } from "./store.ts";
+import {
+  childrenIfThere,
+  type ReadableStore,
+  readIfThere,
+  StoreError,
+  withPaths,
+} from "./store.ts";
 
 /** One product, as far as it can be read. */
 export interface StoredProduct {
@@ -43,18 +49,30 @@ export async function loadProducts(
   return { total: names.length, products };
 }
 
+/**
+ * The dashboard that leads a product; `undefined` while none does.
+ *
+ * @throws {RecordError} When what is stored is not a dashboard.
+ */
+export async function loadDashboard(
+  store: Pick<ReadableStore, "coordinator" | "paths">,
+): Promise<DashboardRecord | undefined> {
+  const json = await readIfThere(store, store.paths.dashboard);
+  return json === undefined ? undefined : decodeDashboard(json);
+}
+
 async function loadProduct(coordinator: ReadableTree, name: string): Promise<StoredProduct> {
   const paths = storePaths(name);
   try {
     const move = await loadMove({ coordinator, product: name, paths });
     if (move?.kind === "moved") throw new StoreError(describeMove(name, move));
     const [dashboard, status] = await Promise.all([
-      readIfThere({ coordinator }, paths.dashboard),
+      loadDashboard({ coordinator, paths }),
       readIfThere({ coordinator }, paths.dashboardStatus),
     ]);
     return {
       name,
-      leader: dashboard === undefined ? "" : decodeDashboard(dashboard).addr,
+      leader: dashboard?.addr ?? "",
       status: status === undefined ? undefined : decodeProductStatus(status),
       problem: "",
     };

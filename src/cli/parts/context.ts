@@ -22,9 +22,10 @@ import { loadConfig, parseConfig } from "../../config/load.ts";
 import { ConfigError } from "../../config/error.ts";
 import type { Coordinator } from "../../coordinator/coordinator.ts";
 import { openCoordinator } from "../../coordinator/open.ts";
-import { type DashboardRecord, decodeDashboard } from "../../model/dashboard.ts";
+import type { DashboardRecord } from "../../model/dashboard.ts";
 import { checkIsHere } from "../../store/moves.ts";
-import { readIfThere, type Store, storeOf } from "../../store/store.ts";
+import { loadDashboard } from "../../store/products.ts";
+import { type Store, storeOf } from "../../store/store.ts";
 import { askOverTls } from "./product_tls.ts";
 import { type Flag, type FlagValues, isGiven, readValue } from "./subcommand.ts";
 import { CONFIG_FILE, LOG_FILE, logLevelFlag, logOptions } from "./flags.ts";
@@ -250,8 +251,8 @@ export function ownToken(): Secret | undefined {
 
 /** The dashboard's address in the store; `undefined` while no dashboard runs. */
 async function storedDashboard(store: Store): Promise<Address | undefined> {
-  const json = await readIfThere(store, store.paths.dashboard);
-  return json === undefined ? undefined : parseAddress(decodeDashboard(json).addr);
+  const dashboard = await loadDashboard(store);
+  return dashboard && parseAddress(dashboard.addr);
 }
 
 /** The dashboard that leads, as the store of a config says; `undefined` when none does, or it cannot be read now. */
@@ -261,9 +262,7 @@ async function storedLeader(config: Config): Promise<DashboardRecord | undefined
     // Opening would create it.
     if (config.coordinator === "embedded" && !await isOnDisk(config.embeddedDir)) return undefined;
     coordinator = await openCoordinator(config, AbortSignal.timeout(FIND_LEADER_MS));
-    const store = storeOf(coordinator, config.product);
-    const json = await readIfThere(store, store.paths.dashboard);
-    return json === undefined ? undefined : decodeDashboard(json);
+    return await loadDashboard(storeOf(coordinator, config.product));
   } catch (error) {
     logger("config").debug("it is not known which dashboard leads: {error}", { error });
     return undefined;

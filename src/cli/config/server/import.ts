@@ -12,12 +12,12 @@ import type { DashboardClient } from "../../../api/dashboard_client.ts";
 import { DashboardError } from "../../../api/dashboard_errors.ts";
 import type { Config } from "../../../config/config.ts";
 import { loadConfig } from "../../../config/load.ts";
-import { decodeDashboard } from "../../../model/dashboard.ts";
 import { isEmptyStore, loadEtcd2Store } from "../../../store/etcd2.ts";
 import { loadGroups } from "../../../store/groups.ts";
+import { loadDashboard } from "../../../store/products.ts";
 import { loadProxies } from "../../../store/proxies.ts";
 import { loadSlots } from "../../../store/slots.ts";
-import { type ReadableStore, readIfThere } from "../../../store/store.ts";
+import type { ReadableStore } from "../../../store/store.ts";
 import {
   type Argument,
   type Flag,
@@ -188,8 +188,7 @@ async function isReadThere(
   // An etcd 2 has no keys of etcd 3: opening that store fails.
   const store = await context.openStore(config).catch(() => undefined);
   if (store === undefined || await isEmptyStore(store)) return true;
-  const dashboard = await readIfThere(store, store.paths.dashboard);
-  return dashboard !== undefined && decodeDashboard(dashboard).addr === client.address;
+  return (await loadDashboard(store))?.addr === client.address;
 }
 
 async function warningsOfEtcd2(store: ReadableStore): Promise<string[]> {
