@@ -6,7 +6,7 @@
  *
  * Two implementations behind one class: `byob` reads through a ReadableStream BYOB reader, `direct`
  * is told of bytes by a call, where the connection can do that, and calls `conn.read` where it cannot, and so does
- * `byob` while a peer sends small pieces: of thousands of reads that wait, promises and streams keep
+ * `byob` with a peer whose pieces fit into the buffer: of thousands of reads that wait, promises and streams keep
  * objects that outlive many collections. The stream is built over `conn.read`, not `conn.readable`, because the
  * latter closes the socket at end-of-file and a client that half-closes would lose its replies.
  *
@@ -25,10 +25,11 @@ const GROWTH = 4;
 /** Reads in a row that leave three quarters of the buffer empty before it shrinks. */
 const SMALL_READS_BEFORE_SHRINK = 64;
 
-/** A read is small that brings less than so many bytes, and does not fill its buffer. */
-const SMALL_READ_BYTES = 2048;
-/** Small reads in a row after which a peer is read without a stream, until one is not small. */
-const SMALL_READS_WITHOUT_STREAM = 4;
+/**
+ * Reads that do not fill their buffer, after which a peer is read without a stream; only what follows a full buffer
+ * still is read by one.
+ */
+const READS_BEFORE_PIECES = 4;
 
 /** The reading half of a connection. */
 export interface ByteReader {
@@ -185,7 +186,7 @@ export abstract class ByteSource {
 class DirectSource extends ByteSource implements PieceOwner {
   readonly #reader: ByteReader;
   /** Whether the last read has left nothing. Who sends without end is read from once a turn. */
-  #isDrained = true;
+  protected isDrained = true;
   readonly #onRead: (count: number | null) => void;
   protected readonly onError: (error: unknown) => void;
 
@@ -203,7 +204,7 @@ class DirectSource extends ByteSource implements PieceOwner {
   }
 
   override get isInPieces(): boolean {
-    return this.#reader.readPiece !== undefined && this.#isDrained;
+    return this.#reader.readPiece !== undefined && this.isDrained;
   }
 
   protected override startRead(): void {
@@ -212,7 +213,7 @@ class DirectSource extends ByteSource implements PieceOwner {
   }
 
   protected override landed(count: number): void {
-    this.#isDrained = count < this.bytes.length - this.end;
+    this.isDrained = count < this.bytes.length - this.end;
     super.landed(count);
   }
 
@@ -235,8 +236,8 @@ class DirectSource extends ByteSource implements PieceOwner {
  */
 class ByobSource extends DirectSource {
   #isAhead = false;
-  /** Small reads in a row, up to {@linkcode SMALL_READS_WITHOUT_STREAM}. */
-  #small = 0;
+  /** Reads that did not fill their buffer, up to {@linkcode READS_BEFORE_PIECES}. */
+  #fitting = 0;
   readonly #conn: ByteReader;
   /** Open while it is read from. */
   #opened: ReadableStreamBYOBReader | null = null;
@@ -256,28 +257,27 @@ class ByobSource extends DirectSource {
   }
 
   protected override startRead(): void {
-    if (this.#isSmall) {
+    if (this.#isByPieces) {
       // There may have been no room for a handle before.
       if (this.#conn.readPiece === undefined) this.#conn.addHandle?.();
       super.startRead();
     } else this.#reader.read(this.room).then(this.#onRead, this.onError);
   }
 
-  /** Whether the peer sends small pieces. */
-  get #isSmall(): boolean {
-    return this.#small === SMALL_READS_WITHOUT_STREAM;
+  /** Whether the next read is without a stream. */
+  get #isByPieces(): boolean {
+    return this.#fitting === READS_BEFORE_PIECES && this.isDrained;
   }
 
   override get isInPieces(): boolean {
-    return this.#isSmall && super.isInPieces;
+    return this.#isByPieces && super.isInPieces;
   }
 
   protected override landed(count: number): void {
-    if (count >= SMALL_READ_BYTES || count === this.bytes.length - this.end) this.#small = 0;
-    else if (!this.#isSmall) {
-      this.#small++;
-      // A stream that is left pulls only what is read: nothing is lost with it.
-      if (this.#isSmall) this.#opened = null;
+    const fits = count < this.bytes.length - this.end;
+    // A stream that is left pulls only what is read: nothing is lost with it.
+    if (fits && this.#fitting < READS_BEFORE_PIECES && ++this.#fitting === READS_BEFORE_PIECES) {
+      this.#opened = null;
     }
     super.landed(count);
   }

@@ -21,9 +21,11 @@ import { RedisServer } from "../../support/redis_server.ts";
  * Bytes that a GET allocated when this was written, by read mode and length of the pipeline. On a busy
  * machine a pipeline may come in two reads, which is why the least of some rounds counts.
  */
-const GET_BYTES = { byob: { 1: 1_550, 64: 85 }, direct: { 1: 880, 64: 17 } } as const;
+const GET_BYTES = { byob: { 1: 1_250, 64: 66 }, direct: { 1: 880, 64: 17 } } as const;
 /** How much more is noticed. */
 const TOLERANCE = 1.1;
+/** How much less is taken for a measurement that has failed; as V8 compiles it, a long pipeline takes 23 or 66 bytes. */
+const LESS = 5;
 /**
  * Requests that are measured: what they allocate fits the young part of the heap, and what the process does
  * beside them, such as answering where its memory is asked for, is little for each of them.
@@ -93,7 +95,7 @@ async function guard(mode: keyof typeof GET_BYTES): Promise<void> {
     const bytes = await bytesPerGet(proxy, pipeline, isLittle);
     console.log(`${mode}, pipeline ${pipeline}: ${bytes.toFixed(0)} bytes, ${before} before`);
     assert(isLittle(bytes), `${bytes.toFixed(0)} bytes per GET instead of ${before}`);
-    assert(bytes > before / 3, `only ${bytes.toFixed(0)} bytes per GET: is it measured at all?`);
+    assert(bytes > before / LESS, `only ${bytes.toFixed(0)} bytes per GET: is it measured at all?`);
   }
 }
 

@@ -26,7 +26,7 @@ const LISTEN = { hostname: "127.0.0.1", port: 0, tcpBacklog: 128 };
 /** How a connection has its handle. */
 const KINDS = ["accepted by a handle", "with a handle beside"] as const;
 
-/** A connected pair. @param isOpen Whether a handle beside is there before small pieces have come. */
+/** A connected pair. @param isOpen Whether a handle beside is there before pieces have come. */
 async function connect(kind: typeof KINDS[number], isOpen = true) {
   const isAccepted = kind === "accepted by a handle";
   const listener: Listener<ClientConnection> = isAccepted
@@ -247,7 +247,7 @@ async function accept() {
   return { listener, client, server: await accepting };
 }
 
-Deno.test("a client has a second descriptor only while it is connected, and has sent small pieces", async () => {
+Deno.test("a client has a second descriptor only while it is connected, and has sent some pieces", async () => {
   using _room = withRoom(10);
   const { listener, client, server } = await accept();
   const before = await openDescriptors();
