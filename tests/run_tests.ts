@@ -10,6 +10,7 @@
 
 import { stripVTControlCharacters } from "node:util";
 import { type PortRange, portRange, PORTS_VARIABLE } from "./support/free_port.ts";
+import { BUNDLE_VARIABLE, makeProgramBundle } from "./support/program_bundle.ts";
 
 /** A run of `deno test` that takes longer hangs, and is killed. */
 const RUN_LIMIT_MINUTES = 15;
@@ -357,11 +358,24 @@ function missingPrograms(failures: readonly string[]): string[] {
   return [`not in PATH: ${[...names].join(", ")}. "make test ARGS=FILE" installs what tests need`];
 }
 
+/** Bundles the program for the tests that start it; they run its sources when it cannot be bundled. */
+async function prepareProgram(results: Results, stack: AsyncDisposableStack): Promise<void> {
+  try {
+    const folder = await makeProgramBundle();
+    stack.defer(() => Deno.remove(folder, { recursive: true }));
+    Deno.env.set(BUNDLE_VARIABLE, folder);
+  } catch (error) {
+    results.set("deno bundle", unread("deno bundle", `${error}`));
+  }
+}
+
 async function main(): Promise<void> {
   const results: Results = new Map();
   if (Deno.args.length > 0) {
     addAll(results, await runTests(Deno.args));
   } else {
+    await using stack = new AsyncDisposableStack();
+    await prepareProgram(results, stack);
     await runAll(results);
     console.log(`\nslowest files:\n${slowest(results)}`);
   }

@@ -2,7 +2,8 @@
  * The whole program as its users start it: `await using proxy = await ProxyProcess.start(...)`.
  *
  * With CODIS_PROXY_BIN in the environment that file is the program, else `main.ts` of this source
- * tree run by this very Deno with the permissions of the task `start`.
+ * tree, or what the runner has bundled of it, run by this very Deno with the permissions of the task
+ * `start`.
  *
  * @module
  */
@@ -13,6 +14,7 @@ import { Child } from "./child.ts";
 import { type ProcessFigures, processFigures } from "./process_figures.ts";
 import { freePort } from "./free_port.ts";
 import { commandIn, HERE, type Place } from "./place.ts";
+import { runWords } from "./program_bundle.ts";
 import { RespClient } from "./resp_client.ts";
 
 const root = new URL("../..", import.meta.url).pathname;
@@ -74,8 +76,9 @@ export function startProgram(
   // A test may run it in a folder of its own: the name counts from where the tests were started.
   const named = Deno.env.get("CODIS_PROXY_BIN");
   const binary = named?.startsWith("/") === false ? `${Deno.cwd()}/${named}` : named;
+  const run = runWords();
   const options = {
-    env: { NO_COLOR: "1", ...PROGRAM_ENV, ...env },
+    env: { NO_COLOR: "1", ...PROGRAM_ENV, ...binary === undefined ? run.env : {}, ...env },
     ...(cwd === undefined ? {} : { cwd }),
   };
   const limit = openFiles === undefined
@@ -91,11 +94,10 @@ export function startProgram(
   const kept = [...PROGRAM_FLAGS, ...demo, ...takeOver].filter((flag) =>
     !flags.some((own) => own.split("=")[0] === flag.split("=")[0])
   );
-  const words = ["run", ...kept, ...flags, "--config", `${root}deno.json`, `${root}main.ts`];
-  return start(Deno.execPath(), [...words, ...args]);
+  return start(Deno.execPath(), ["run", ...kept, ...flags, ...run.words, ...args]);
 }
 
-/** The words that run the program, for what starts it in another way. */
+/** The words that run the program, from its sources, for what starts it in another way. */
 export function programWords(args: readonly string[]): string[] {
   const binary = Deno.env.get("CODIS_PROXY_BIN");
   if (binary !== undefined) return [binary, ...args];
