@@ -38,15 +38,22 @@ export function firstOf<T>(
   return within(search(), ms, "the wanted value");
 }
 
-/** Asks again and again until the answer is true; rejects after `ms`. */
+/** Shortest and longest time between two questions of {@linkcode until}, in milliseconds. */
+const PAUSE_MS = { least: 10, most: 100 };
+
+/**
+ * Asks again and again until the answer is true; rejects after `ms`. It waits twice as long as the answer took: what
+ * is waited for needs the machine, too.
+ */
 export async function until(
   isTrue: () => boolean | Promise<boolean>,
   ms = PATIENCE_MS,
 ): Promise<void> {
   const deadline = performance.now() + ms;
-  while (!await isTrue()) {
-    if (performance.now() > deadline) throw new Error(`it did not become true within ${ms} ms`);
-    await delay(10);
+  for (let askedMs = performance.now(); !await isTrue(); askedMs = performance.now()) {
+    const nowMs = performance.now();
+    if (nowMs > deadline) throw new Error(`it did not become true within ${ms} ms`);
+    await delay(Math.min(Math.max(2 * (nowMs - askedMs), PAUSE_MS.least), PAUSE_MS.most));
   }
 }
 
