@@ -2,6 +2,8 @@
  * A short choice of Redis's own tests: what passes on a redis-server passes through the proxy, but for
  * the tests for which reasons.ts says why. `make conformance` runs all of them.
  *
+ * Runs alone: some of Redis's tests hold the server to times.
+ *
  * @module
  */
 
@@ -20,8 +22,10 @@ const CPU = 2;
 async function unexplainedFailures(unit: string): Promise<string[]> {
   const source = await ensureSource();
   const options = { cpu: CPU, isPlain: false, skipped: QUICK_SKIPPED };
-  const direct = await runUnit(source, unit, { way: "direct", ...options });
-  const through = await runUnit(source, unit, { way: "proxy", ...options });
+  const [direct, through] = await Promise.all([
+    runUnit(source, unit, { way: "direct", ...options }),
+    runUnit(source, unit, { way: "proxy", ...options }),
+  ]);
   const { differences, passedDirectly, trouble } = compare(direct, through);
   assert(passedDirectly > 0, "no test of the unit passes on a redis-server");
   const open = differences.filter(({ reason }) => reason === NO_REASON);
@@ -30,7 +34,7 @@ async function unexplainedFailures(unit: string): Promise<string[]> {
 
 for (const unit of QUICK_UNITS) {
   Deno.test(`${unit} of Redis's suite fails nowhere but where it must`, async () => {
-    // Some of Redis's tests hold the server to times: on a busy machine they may fail once.
+    // On a busy machine such a test may fail once.
     const first = await unexplainedFailures(unit);
     if (first.length > 0) assertEquals(await unexplainedFailures(unit), [], first.join("\n"));
   });
