@@ -6,11 +6,17 @@
 
 import { assert, assertAlmostEquals, assertEquals, assertLess, assertMatch } from "@std/assert";
 import { delay } from "@std/async/delay";
+import { whenBlocked } from "../../support/blocked_clients.ts";
 import { until } from "../../support/deadline.ts";
 import { OtlpReceiver } from "../../support/otlp_receiver.ts";
 import { ProxyProcess } from "../../support/proxy_process.ts";
 import { RedisServer } from "../../support/redis_server.ts";
 import { RouterServer, slotOf } from "../../support/router_server.ts";
+
+/** Requests that take longer are slow, in milliseconds. */
+const SLOW_MS = 300;
+/** How long they are held up: a busy machine keeps the proxy itself from working for a part of it. */
+const HELD_MS = 1_000;
 
 Deno.test("each sampled request is a span that says where its time went, and no key or value", async () => {
   await using otlp = new OtlpReceiver();
@@ -54,7 +60,9 @@ Deno.test("each sampled request is a span that says where its time went, and no 
     "codis.slot": slotOf("aSecretKey"),
     "codis.keys": 1,
   });
-  assert(events.some(({ name }) => name === "network" || name === "server"));
+  // Where a busy machine held up the proxy meanwhile, that is what all of the time was for.
+  const waited = sets.flatMap(({ events }) => events).map(({ name }) => name);
+  assert(waited.includes("network") || waited.includes("server"), waited.join());
   assertAlmostEquals(events.reduce((sum, event) => sum + event.usecs, 0), usecs, 10);
 
   const [mget, lpush, auth] = ["MGET", "LPUSH", "AUTH"].map((name) =>
@@ -69,34 +77,40 @@ Deno.test("each sampled request is a span that says where its time went, and no 
 
 Deno.test("with request_sample = 0 only slow requests are spans, and a lost receiver harms nobody", async () => {
   const otlp = new OtlpReceiver();
-  await using redis = await RedisServer.start({ args: ["--enable-debug-command", "yes"] });
+  await using redis = await RedisServer.start();
   await using proxy = await ProxyProcess.start({
     servers: [redis],
-    config: { request_sample: 0, slowlog_slower_than: 300_000 },
+    config: { request_sample: 0, slowlog_slower_than: SLOW_MS * 1000 },
     env: { ...otlp.env, OTEL_EXPORTER_OTLP_TIMEOUT: "500" },
   });
   using client = await proxy.client();
-  using sleeper = await redis.client();
+  using holder = await redis.client();
   const slow = async (key: string) => {
-    await sleeper.send("DEBUG", "SLEEP", 0.6);
-    await delay(20);
-    await client.call("SET", key, 1);
+    await holder.call("CLIENT", "PAUSE", 60_000, "WRITE");
+    const answer = client.call("SET", key, 1);
+    // Only what is there already is held up for sure, however busy the machine is.
+    await whenBlocked(redis, 1);
+    await delay(HELD_MS);
+    await holder.call("CLIENT", "UNPAUSE");
+    await answer;
   };
+  const askedMs = performance.now();
   await client.call("GET", "fast");
+  // On a busy machine this one may be slow, too.
+  const isFast = performance.now() - askedMs < SLOW_MS;
   await slow("slow");
   const ours = () => otlp.spans.filter(({ scope }) => scope === "codis-proxy");
-  await until(() => ours().length > 0);
-  const [span] = ours();
-  assertEquals([span!.name, span!.attributes["codis.slow"], span!.attributes["codis.sample"]], [
-    ...["SET", true, 0],
-  ]);
+  await until(() => ours().some(({ name }) => name === "SET"));
+  const span = ours().find(({ name }) => name === "SET");
+  assertEquals([span!.attributes["codis.slow"], span!.attributes["codis.sample"]], [true, 0]);
   assert(span!.events.some(({ name, usecs }) => name === "server" && usecs > 200_000));
-  assertEquals(ours().length, 1);
+  if (isFast) assertEquals(ours().length, 1);
 
   await otlp[Symbol.asyncDispose]();
   await slow("again");
   assertEquals(await client.call("GET", "again"), "1");
-  assertEquals(String(await client.call("SLOWLOG", "LEN")), "2");
+  const noted = Number(await client.call("SLOWLOG", "LEN"));
+  assert(isFast ? noted === 2 : noted >= 2, `${noted}`);
   const startedMs = performance.now();
   assertEquals(await proxy.stop(), 0);
   assertLess(performance.now() - startedMs, 5_000);
