@@ -166,7 +166,9 @@ Deno.test("with read_mode = direct, who comes without a descriptor left is told 
 
 /** Runs a program with a `ulimit -n` of 128, to its end. */
 async function evalWithFew(code: string): Promise<Child> {
-  const deno = [Deno.execPath(), "eval", "--config", "deno.json", code];
+  // Deno needs descriptors of its own for the first signal, and panics when it has none.
+  const prepared = `Deno.addSignalListener("SIGUSR1", () => {});\n${code}\nDeno.exit(0);`;
+  const deno = [Deno.execPath(), "eval", "--config", "deno.json", prepared];
   const child = new Child("sh", { args: ["-c", 'ulimit -n 128; exec "$@"', "sh", ...deno] });
   await child.ended;
   return child;
