@@ -19,6 +19,8 @@ import { currentRouteOf, type NextStep, nextStep } from "./task.ts";
 export interface JobStream {
   /** Why the stream is slower than it could be; `""`: it is not. */
   readonly slowedBy: string;
+  /** Keys of one of its jobs have been moved. */
+  keysMoved(): void;
   /** Stops work on a job. Resolves when nothing of its slot is being moved or changed any more. */
   release(job: MigrationJob): Promise<void>;
 }
@@ -119,6 +121,7 @@ export class MigrationJob {
   #newProgress(): MoveProgress {
     return new MoveProgress(() => this.#timers.nowMs(), this.#moved, () => {
       if (this.hasProblem) this.recover();
+      this.stream?.keysMoved();
     });
   }
 

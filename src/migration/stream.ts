@@ -113,6 +113,11 @@ export class MoveStream implements JobStream {
     return this.#throttle.slowedBy;
   }
 
+  /** Nothing keeps the route, however long the round takes that moves its keys. */
+  keysMoved(): void {
+    this.#host.onProgress();
+  }
+
   /** Whether it was asked to end. */
   get isStopping(): boolean {
     return this.#stopping.signal.aborted;

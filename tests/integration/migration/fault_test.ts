@@ -84,6 +84,24 @@ Deno.test("a target that is killed and comes back: nothing is lost", async () =>
   await assertMoved(servers);
 });
 
+Deno.test("slots of a target that was killed are stuck no longer once their keys move again", async () => {
+  await using servers = await RedisServer.startMany(2, DURABLE);
+  await fill(servers[0]!);
+  // The round behind the outage takes longer than a second.
+  await using migration = await Migration.start(servers, { ...SLOW, keysPerSecond: 1_000 });
+  await migration.queue.add(SLOT, SLOT, 2, 0);
+  await movedAtLeast(migration, 100);
+  await servers[1]!.kill();
+  await problemOf(migration, new RegExp(`${servers[1]!.addr}`));
+  const moved = migration.queue.views()[0]!.keys_moved;
+  await servers[1]!.restart();
+  await movedAtLeast(migration, moved + 100);
+  const { phase, problem } = migration.queue.views()[0]!;
+  assertEquals({ phase, problem }, { phase: "moving", problem: "" });
+  await migration.done();
+  await assertMoved(servers);
+});
+
 Deno.test("a source that is killed and comes back: nothing is lost", async () => {
   await using servers = await RedisServer.startMany(2, DURABLE);
   await fill(servers[0]!);

@@ -9,7 +9,11 @@ import { type JobStream, MigrationJob } from "../../../src/migration/job.ts";
 import type { MigrateTaskRecord } from "../../../src/model/migrate_task.ts";
 import { slotIn } from "../../../src/model/slot.ts";
 
-const STREAM: JobStream = { slowedBy: "", release: () => Promise.resolve() };
+const STREAM: JobStream = {
+  slowedBy: "",
+  keysMoved: () => {},
+  release: () => Promise.resolve(),
+};
 
 function job(status: MigrateTaskRecord["status"], change: (job: MigrationJob) => void = () => {}) {
   const task = { slot_id: 5, new_group: 2, delay: 0, create_at: "0", percent: 0, status };
