@@ -109,13 +109,12 @@ const FILES_AT_ONCE: readonly (readonly [folder: string, count: number])[] = [
 ];
 
 /**
- * The files that take longest, as the end of a whole run names them. They come first, each in a run of its own:
- * begun late, one alone would hold up the end.
+ * The files that take longest beside others, as the end of a whole run names them. They come first, each in a run
+ * of its own: begun late, one alone would hold up the end.
  */
 const LONGEST: readonly string[] = [
   "tests/e2e/consistency_test.ts",
   "tests/e2e/migrate_progress_test.ts",
-  "tests/conformance/conformance_test.ts",
   "tests/integration/proxy/membership_zookeeper_test.ts",
   "tests/e2e/outage_zookeeper_test.ts",
   "tests/e2e/walkthrough_test.ts",
@@ -289,14 +288,17 @@ async function runAll(results: Results): Promise<void> {
   for await (const file of testFiles("tests")) all.push(file);
   const texts = await Promise.all(all.map((file) => Deno.readTextFile(`${root}${file}`)));
   const alone = all.filter((_, i) => RUNS_ALONE.test(texts[i]!));
-  const longest = LONGEST.filter((file) => all.includes(file));
+  const beside = all.filter((file) => !alone.includes(file));
+  for (const file of LONGEST.filter((file) => !beside.includes(file))) {
+    const name = `LONGEST of tests/run_tests.ts: ${file}`;
+    results.set(name, unread(name, "is not there, or runs alone"));
+  }
+  const longest = LONGEST.filter((file) => beside.includes(file));
   // Types are checked beside them. A mistake there must not hide the results of tests.
   const runs = longest.map((file) => ["--no-check", file]);
   runs.push(["--doc", "--no-check", "src"]);
   for (const [folder, count] of FILES_AT_ONCE) {
-    const files = all.filter((file) =>
-      file.startsWith(`${folder}/`) && !alone.includes(file) && !longest.includes(file)
-    );
+    const files = beside.filter((file) => file.startsWith(`${folder}/`) && !longest.includes(file));
     while (files.length > 0) runs.push(["--no-check", ...files.splice(0, count)]);
   }
   // What all of them need is fetched once, before it could hold up a test.
@@ -369,9 +371,20 @@ async function prepareProgram(results: Results, stack: AsyncDisposableStack): Pr
   }
 }
 
+/** Names the test files and folders that are asked for and do not exist; one of them fails a whole run of Deno. */
+async function addMissing(args: readonly string[], results: Results): Promise<void> {
+  for (const path of args.filter((word) => /^(\.\/)?tests\/[^*]*$/.test(word))) {
+    const isThere = await Deno.stat(`${root}${path}`).then(() => true, () => false);
+    if (!isThere) results.set(path, unread(path, "there is no such file or folder"));
+  }
+}
+
 async function main(): Promise<void> {
   const results: Results = new Map();
-  if (Deno.args.length > 0) {
+  await addMissing(Deno.args, results);
+  if (results.size > 0) {
+    console.log("nothing was run");
+  } else if (Deno.args.length > 0) {
     addAll(results, await runTests(Deno.args));
   } else {
     await using stack = new AsyncDisposableStack();
