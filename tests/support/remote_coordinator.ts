@@ -4,11 +4,13 @@
  * @module
  */
 
+import { chunk } from "@std/collections/chunk";
 import { Secret } from "../../src/base/secret.ts";
-import type { Coordinator } from "../../src/coordinator/coordinator.ts";
+import { type Coordinator, OPERATIONS_MAX } from "../../src/coordinator/coordinator.ts";
 import { EtcdCoordinator } from "../../src/coordinator/etcd/etcd.ts";
 import { childOf, ROOT_PATH } from "../../src/coordinator/path.ts";
 import { ZookeeperCoordinator } from "../../src/coordinator/zookeeper/zookeeper.ts";
+import { PRODUCTS_ROOT } from "../../src/store/paths.ts";
 import { EtcdServer } from "./etcd_server.ts";
 import { ZookeeperServer } from "./zookeeper_server.ts";
 
@@ -86,6 +88,7 @@ function remote(
     open,
     empty: async () => {
       const coordinator = await open();
+      if (name === "zookeeper") await deleteSlots(coordinator);
       for (const child of await coordinator.children(ROOT_PATH)) {
         // ZooKeeper's own, which nobody may delete.
         if (child !== "zookeeper") await coordinator.deleteTree(childOf(ROOT_PATH, child));
@@ -93,6 +96,19 @@ function remote(
       await coordinator.close();
     },
   };
+}
+
+/** Deletes the slots of all products, many at once: a ZooKeeper takes long for a thousand calls. */
+async function deleteSlots(coordinator: Coordinator): Promise<void> {
+  const names = (path: string) => coordinator.children(path).catch(() => []);
+  for (const product of await names(PRODUCTS_ROOT)) {
+    const slots = `${PRODUCTS_ROOT}/${product}/slots`;
+    const paths = (await names(slots)).map((name) => childOf(slots, name));
+    for (const some of chunk(paths, OPERATIONS_MAX)) {
+      // What cannot be deleted so is deleted with the tree.
+      await coordinator.transact(some.map((path) => ({ delete: path }))).catch(() => {});
+    }
+  }
 }
 
 function session({ sessionTimeoutMs, callTimeoutMs, auth }: RemoteOptions) {
