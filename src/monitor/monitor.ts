@@ -148,7 +148,7 @@ export class Monitor {
   /** Does not wait: a server that is slow delays no other one. */
   #serverRound(): void {
     void this.servers.round(this.tree.groups);
-    this.#serverOutages.report(this.tree.groups);
+    this.#serverOutages.report(this.tree.groups, this.tree.givingGroups());
   }
 
   #keepFigures(): Promise<void> {

@@ -70,15 +70,19 @@ export class ServerOutages {
     this.#timers = timers;
   }
 
-  /** Reports what the last answers of all servers say. */
-  report(groups: readonly GroupRecord[]): void {
+  /**
+   * Reports what the last answers of all servers say.
+   *
+   * @param giving The groups that slots are leaving: their keys become fewer.
+   */
+  report(groups: readonly GroupRecord[], giving: ReadonlySet<number>): void {
     const [all, masters] = [new Set<string>(), new Set<string>()];
     for (const { id, servers } of groups) {
       const master = servers?.find(({ type }) => type === "master")?.addr ?? "";
       if (master !== "") {
         masters.add(master);
         this.#noteOffset(master);
-        this.#reportRestart(id, master);
+        this.#reportRestart(id, master, giving.has(id));
       }
       for (const record of servers ?? []) {
         all.add(record.addr);
@@ -97,14 +101,16 @@ export class ServerOutages {
   }
 
   /** A master that is back before a failover loses what it had not saved, and its replicas lose it with it. */
-  #reportRestart(group: number, addr: string): void {
+  #reportRestart(group: number, addr: string, isGiving: boolean): void {
     const info = this.#servers.infoOf(addr);
     if (info === undefined || this.#servers.downMs(addr) > 0 || info["loading"] === "1") return;
     const [runId, keys, before] = [runIdIn(info), keysIn(info), this.#runs.get(addr)];
     this.#runs.set(addr, { runId, keys });
     if (before === undefined || before.runId === runId) return;
-    const isFewer = keys < before.keys;
     const hasSavedAll = info["aof_enabled"] === "1";
+    // What was moved since the last reading has gone to another server.
+    const hasMoved = isGiving && hasSavedAll && keys > 0;
+    const isFewer = keys < before.keys && !hasMoved;
     // With an append-only file a process that was killed has all that it had acknowledged.
     if (!isFewer && (hasSavedAll || keys === 0)) return;
     this.#reporter.outage({

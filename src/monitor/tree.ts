@@ -66,6 +66,15 @@ export class TreeMonitor {
     return this.#slots.reduce((sum, slot) => sum + (slot?.group_id === groupId ? 1 : 0), 0);
   }
 
+  /** The groups that slots and their keys are leaving. */
+  givingGroups(): ReadonlySet<number> {
+    const giving = new Set<number>();
+    for (const slot of this.#slots) {
+      if (slot?.state.status === "migrate") giving.add(slot.state.migrate_status.from);
+    }
+    return giving;
+  }
+
   /**
    * Reads all of it. Zones, rules and commands that cannot be read stay as they were: `config check` says so.
    *
