@@ -32,7 +32,8 @@ function tracking(call: LocalCall): Uint8Array | null {
   const words: string[] = [];
   for (let i = 3; i < args.count; i++) words.push(latin1(args.bytes, args.start(i), args.end(i)));
   const { clients, worker } = client.shared;
-  const mayExist = (id: number) => clients.has(id) || worker.peers !== null;
+  // Id 0 is no client's: the options have it for none.
+  const mayExist = (id: number) => clients.has(id) || (worker.peers !== null && id !== 0);
   const options = readTrackingOptions(words, mayExist);
   if (typeof options === "string") return errorReply(options);
   const word = argumentWord(args, 2);
