@@ -4,6 +4,7 @@
  * @module
  */
 
+import { dirname } from "node:path";
 import { formatAddress, parseAddress } from "../base/address.ts";
 import type { Config } from "../config/config.ts";
 import type { ConfigView } from "../config/config_view.ts";
@@ -11,13 +12,16 @@ import { type ConfigChange, printed, restartNeeded } from "../config/difference.
 import type { ConfigKey } from "../config/key.ts";
 import { CONFIG_KEYS } from "../config/keys.ts";
 import { loadConfig, type LoadedConfig } from "../config/load.ts";
+import { backendTlsFiles, clientTlsFiles, httpTlsFiles } from "../config/tls.ts";
 import { openCoordinator, openJodis } from "../coordinator/open.ts";
+import { dateFaults, readTlsFiles } from "../io/tls_files.ts";
+import { isAccessFile } from "../proxy/access_log.ts";
 import { readClientTls } from "../proxy/start_plan.ts";
 import { readUsers } from "../proxy/users.ts";
 import { loadGroups } from "../store/groups.ts";
 import { checkIsHere } from "../store/moves.ts";
 import { storeOf } from "../store/store.ts";
-import { webhookAuthority } from "./parts/attached_dashboard.ts";
+import { isDashboardInside, webhookAuthority } from "./parts/attached_dashboard.ts";
 import { isOnDisk, ownToken } from "./parts/context.ts";
 import { CONFIG_FILE, PLACE_FLAGS } from "./parts/flags.ts";
 import { askProcess, documentOf, PROCESS_ADDR } from "./parts/process_http.ts";
@@ -59,8 +63,8 @@ async function runCheck(values: FlagValues): Promise<number> {
   const reader = isGiven(values, AS_DASHBOARD) ? "control" : "proxy";
   const loaded = await loadConfig(readValue(values, CONFIG_FILE), reader, linesOfFlags(values));
   const { config, warnings } = loaded;
-  for (const warning of warnings) say("warning", warning);
-  const errors = [...await fileErrors(config), ...await reachErrors(config)];
+  for (const warning of [...warnings, ...await dateWarnings(config)]) say("warning", warning);
+  const errors = [...await fileErrors(config, reader === "proxy"), ...await reachErrors(config)];
   for (const error of errors) say("error", error);
   await compare(values, loaded);
   if (errors.length === 0) console.log("ok: no error was found");
@@ -72,7 +76,7 @@ function say(kind: string, text: string): void {
 }
 
 /** What is wrong with the files that the configuration names. */
-async function fileErrors(config: Config): Promise<string[]> {
+async function fileErrors(config: Config, isProxy: boolean): Promise<string[]> {
   const errors: string[] = [];
   for (
     const read of [
@@ -82,6 +86,7 @@ async function fileErrors(config: Config): Promise<string[]> {
       () => webhookAuthority(config),
       () => askOverTls(config),
       () => readUsers(config),
+      () => findFolders(config, isProxy),
     ]
   ) {
     try {
@@ -91,6 +96,35 @@ async function fileErrors(config: Config): Promise<string[]> {
     }
   }
   return errors;
+}
+
+/** @throws {Error} When a file that the process will write has no folder: nobody makes one. */
+async function findFolders(config: Config, isProxy: boolean): Promise<void> {
+  const { logFile, accessLog, auditLog } = config;
+  const files = [
+    ["log_file", logFile, logFile !== "" && logFile !== "-"],
+    ["access_log", accessLog, isProxy && isAccessFile(accessLog)],
+    ["audit_log", auditLog, auditLog !== "" && (!isProxy || isDashboardInside(config))],
+  ] as const;
+  for (const [key, path] of files.filter(([, , isWritten]) => isWritten)) {
+    const folder = dirname(path);
+    const found = await Deno.stat(folder).catch(() => undefined);
+    if (found?.isDirectory !== true) throw new Error(`${key} = "${path}": no folder "${folder}"`);
+  }
+}
+
+/** Certificates that can be used, but that others refuse, or soon will. */
+async function dateWarnings(config: Config): Promise<string[]> {
+  const warnings: string[] = [];
+  for (const files of [clientTlsFiles(config), backendTlsFiles(config), httpTlsFiles(config)]) {
+    // What keeps them from being read is an error, and told as one.
+    const identity = files && await readTlsFiles(files).catch(() => undefined);
+    if (identity === undefined) continue;
+    for (const { key, path, what } of dateFaults(identity, files!)) {
+      warnings.push(`${key} = "${path}": the certificate ${what}`);
+    }
+  }
+  return warnings;
 }
 
 /** What cannot be reached: the coordinator, the servers that are stored there or named, Jodis's ZooKeeper. */

@@ -79,20 +79,36 @@ export async function readTlsToServers(
   return files && { identity: await readTlsFiles(files), serverName };
 }
 
-/** Logs a warning for each certificate that has expired, or soon will. */
-function warnOfDates(identity: TlsIdentity, { cert, ca }: TlsFiles): void {
-  for (const [pem, file] of [[identity.cert, cert], [identity.ca, ca]] as const) {
-    if (pem !== "") certificatesIn(pem, file).forEach((each) => warnOfDate(each, file));
-  }
+/** A certificate whose dates are wrong, or soon will be. */
+interface DateFault {
+  /** The config key of its file. */
+  readonly key: string;
+  readonly path: string;
+  /** What it is: expired, not valid yet, or soon expired. */
+  readonly what: string;
 }
 
-function warnOfDate({ validFrom, validTo }: X509Certificate, file: TlsFile): void {
+/** The certificates that have expired, soon will, or are not valid yet. */
+export function dateFaults(identity: TlsIdentity, { cert, ca }: TlsFiles): DateFault[] {
+  const read = [[identity.cert, cert], [identity.ca, ca]] as const;
+  return read.flatMap(([pem, file]) => {
+    if (pem === "") return [];
+    const whats = certificatesIn(pem, file).map(dateFault).filter((what) => what !== "");
+    return whats.map((what) => ({ ...file, what }));
+  });
+}
+
+function dateFault({ validFrom, validTo }: X509Certificate): string {
   const [from, to, now] = [Date.parse(validFrom), Date.parse(validTo), Date.now()];
-  const say = (what: string) =>
-    log.warn("{key} = {path}: the certificate {what}", { key: file.key, path: file.path, what });
-  if (to < now) say(`expired at ${new Date(to).toISOString()}: others will refuse it`);
-  else if (from > now) say(`is valid from ${new Date(from).toISOString()} on, not yet`);
-  else if (to - now < EXPIRES_SOON_MS) say(`expires at ${new Date(to).toISOString()}`);
+  if (to < now) return `expired at ${new Date(to).toISOString()}: others will refuse it`;
+  if (from > now) return `is valid from ${new Date(from).toISOString()} on, not yet`;
+  return to - now < EXPIRES_SOON_MS ? `expires at ${new Date(to).toISOString()}` : "";
+}
+
+function warnOfDates(identity: TlsIdentity, files: TlsFiles): void {
+  for (const { key, path, what } of dateFaults(identity, files)) {
+    log.warn("{key} = {path}: the certificate {what}", { key, path, what });
+  }
 }
 
 function certificatesIn(pem: string, file: TlsFile): X509Certificate[] {

@@ -25,6 +25,11 @@ export function isAccessLog(name: string): boolean {
   return !NOWHERE.includes(name);
 }
 
+/** Whether that place is a file. */
+export function isAccessFile(name: string): boolean {
+  return isAccessLog(name) && !STDOUT.includes(name);
+}
+
 /** The settings that say how far its files grow. */
 type Limits = Pick<Config, "logMaxBytes" | "logFiles">;
 

@@ -23,6 +23,11 @@ export async function webhookAuthority({ webhookUrl, webhookCa }: Config): Promi
   return (await readTlsFiles({ cert: none, key: none, ca })).ca;
 }
 
+/** Whether a proxy serves the dashboard, too. */
+export function isDashboardInside({ coordinator, dashboardAddr }: Config): boolean {
+  return coordinator === "embedded" && dashboardAddr === undefined;
+}
+
 /**
  * The dashboard that a proxy serves on its own HTTP address: with the embedded coordinator and without
  * `dashboard_addr`, one process is the whole system. Otherwise `undefined`.
@@ -35,7 +40,7 @@ export async function attachedDashboard(
   tls: TlsToServers | undefined,
   running?: RunningConfig,
 ): Promise<ProxyStart["attach"]> {
-  if (config.coordinator !== "embedded" || config.dashboardAddr !== undefined) return undefined;
+  if (!isDashboardInside(config)) return undefined;
   const webhookCa = await webhookAuthority(config);
   const load = () => import("./dashboard_service.ts");
   // For its audit trail.

@@ -1,0 +1,57 @@
+/**
+ * `check`: a configuration is tried before a process has to work with it.
+ *
+ * @module
+ */
+
+import { assertEquals } from "@std/assert";
+import { callCli } from "../../support/cli_call.ts";
+import { freePort } from "../../support/free_port.ts";
+import { tlsFile } from "../../support/tls.ts";
+
+/** Nobody listens there. */
+const PLACE = `--http-addr=127.0.0.1:${freePort()}`;
+const NOBODY = `no process runs at ${PLACE} to compare with\n`;
+
+/** The exit code, and what is printed of a configuration with these lines. */
+async function check(...lines: string[]): Promise<[number, string]> {
+  const file = await Deno.makeTempFile({ suffix: ".ini" });
+  try {
+    await Deno.writeTextFile(file, lines.join("\n"));
+    const { code, stdout } = await callCli("check", "-c", file, PLACE);
+    return [code, stdout.replace(NOBODY, "").trim()];
+  } finally {
+    await Deno.remove(file);
+  }
+}
+
+Deno.test("check finds files that the process could not write, and makes none", async () => {
+  for (const key of ["log_file", "access_log", "audit_log"]) {
+    const [code, text] = await check(`${key} = /nowhere/x.log`);
+    assertEquals([code, text], [1, `error: ${key} = "/nowhere/x.log": no folder "/nowhere"`]);
+    const folder = await Deno.makeTempDir();
+    assertEquals((await check(`${key} = ${folder}/x.log`))[0], 0);
+    assertEquals([...Deno.readDirSync(folder)], []);
+    await Deno.remove(folder);
+  }
+  const ofDashboard = ["audit_log = /nowhere/x.log", "dashboard_addr = 127.0.0.1:18087"];
+  assertEquals((await check(...ofDashboard))[0], 0, "another process writes it");
+  for (const line of ["log_file = -", "access_log = stdout", "access_log = off"]) {
+    assertEquals((await check(line))[0], 0);
+  }
+});
+
+Deno.test("check warns of a certificate that has expired", async () => {
+  const [cert, key] = [tlsFile("expired"), tlsFile("expired-key")];
+  const [code, text] = await check(
+    "tls_addr = 127.0.0.1:1",
+    `tls_cert = ${cert}`,
+    `tls_key = ${key}`,
+  );
+  assertEquals(code, 0);
+  assertEquals(
+    text.replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/, "…"),
+    `warning: tls_cert = "${cert}": the certificate expired at …: others will refuse it\n` +
+      "ok: no error was found",
+  );
+});
