@@ -142,6 +142,9 @@ export function replicationOf(info: RedisInfo): Replication {
   };
 }
 
+/** Fields of INFO by which our proxies, and those of Codis, are known. */
+const PROXY_FIELDS = ["codis_proxy_version", "codis_version"];
+
 /** Longest time that a server may take to report its identity, in milliseconds. */
 export const IDENTITY_MS = 1_000;
 
@@ -230,7 +233,7 @@ export function isSameServer(a: string, b: string): boolean {
 export async function checkFitMaster(control: Control, addr: string): Promise<void> {
   using redis = await control.redis(addr);
   const info = await readInfo(redis);
-  checkNoCluster(addr, info);
+  checkIsServer(addr, info);
   const { role, master } = replicationOf(info);
   if (role === "slave") {
     throw new StoreError(
@@ -281,7 +284,7 @@ export async function makeReplica(
   using redis = await control.redis(addr);
   await checkCanFollow(redis);
   const info = await readInfo(redis);
-  checkNoCluster(addr, info);
+  checkIsServer(addr, info);
   const now = replicationOf(info);
   if (now.role === "slave" && isSameServer(now.master, master)) return;
   const keys = keysIn(info);
@@ -353,9 +356,17 @@ export async function keepRole(redis: RedisConnection): Promise<void> {
   log.debug("{address} does not write its config file: {error}", { address, error: reply });
 }
 
-function checkNoCluster(addr: string, info: RedisInfo): void {
-  if (info["cluster_enabled"] !== "1") return;
-  throw new StoreError(`${addr} runs in cluster mode: start it with cluster-enabled no`);
+/** @throws {StoreError} When INFO is not that of a single Redis server. */
+function checkIsServer(addr: string, info: RedisInfo): void {
+  const isProxy = PROXY_FIELDS.some((name) => info[name] !== undefined);
+  const what = isProxy
+    ? "is a proxy: name the Redis servers behind it"
+    : info["redis_mode"] === "sentinel"
+    ? "is a sentinel: add it by `codis-proxy config sentinel add`"
+    : info["cluster_enabled"] === "1"
+    ? "runs in cluster mode: start it with cluster-enabled no"
+    : "";
+  if (what !== "") throw new StoreError(`${addr} ${what}`);
 }
 
 /** Where nobody listens. */

@@ -12,8 +12,9 @@ import { loadSlot } from "../../../src/store/slots.ts";
 import { callCli } from "../../support/cli_call.ts";
 import { DashboardServer } from "../../support/dashboard_server.ts";
 import { until } from "../../support/deadline.ts";
-import { startProgram } from "../../support/proxy_process.ts";
+import { ProxyProcess, startProgram } from "../../support/proxy_process.ts";
 import { RedisServer } from "../../support/redis_server.ts";
+import { SentinelServer } from "../../support/sentinel_server.ts";
 import { StoreFolder } from "../../support/store.ts";
 
 /** Other names of 127.0.0.1. */
@@ -23,6 +24,29 @@ async function roleOf(server: RedisServer): Promise<string> {
   using client = await server.client();
   return /role:(\w+)/.exec(`${await client.call("INFO", "replication")}`)![1]!;
 }
+
+Deno.test("a proxy and a sentinel are not added as servers: requests to them would go in a circle, or nowhere", async () => {
+  await using folder = await StoreFolder.make();
+  await using server = await RedisServer.start();
+  await using sentinel = await SentinelServer.start();
+  const store = await folder.openFilled(server.addr);
+  await using dashboard = await DashboardServer.start(store);
+  await using proxy = await ProxyProcess.start({ servers: [server] });
+  for (
+    const [addr, what] of [
+      [`127.0.0.1:${proxy.port}`, "is a proxy: name the Redis servers behind it"],
+      [sentinel.addr, "is a sentinel: add it by `codis-proxy config sentinel add`"],
+    ] as const
+  ) {
+    for (const [groupId, type] of [[1, "slave"], [2, "master"]]) {
+      const path = `/api/server_group/${groupId}/addServer`;
+      const { status, text } = await dashboard.ask("PUT", path, { addr, type });
+      assertEquals(status, 500);
+      assertStringIncludes(text, `${addr} ${what}`);
+    }
+  }
+  assertEquals((await dashboard.get("/api/server_groups")).json.length, 1);
+});
 
 Deno.test("a server is added once, whatever it is called, and is left as it is", async () => {
   await using folder = await StoreFolder.make();
