@@ -110,7 +110,9 @@ async function askFacts(
 export async function factsOf(redis: RedisConnection): Promise<ServerFacts> {
   const info = await readInfo(redis);
   const isCodis = await answersLikeCodis(redis).catch(() => false);
+  const unfit = unfitness(info);
   return {
+    ...(unfit === "" ? {} : { unfit }),
     ...{ runId: runIdIn(info), follows: replicationOf(info).master, isCodis },
     ...(info["slave_read_only"] === "0" ? { isWritableReplica: true } : {}),
     reads: readsOf(info),
@@ -358,15 +360,19 @@ export async function keepRole(redis: RedisConnection): Promise<void> {
 
 /** @throws {StoreError} When INFO is not that of a single Redis server. */
 function checkIsServer(addr: string, info: RedisInfo): void {
-  const isProxy = PROXY_FIELDS.some((name) => info[name] !== undefined);
-  const what = isProxy
-    ? "is a proxy: name the Redis servers behind it"
-    : info["redis_mode"] === "sentinel"
-    ? "is a sentinel: add it by `codis-proxy config sentinel add`"
-    : info["cluster_enabled"] === "1"
-    ? "runs in cluster mode: start it with cluster-enabled no"
-    : "";
-  if (what !== "") throw new StoreError(`${addr} ${what}`);
+  const unfit = unfitness(info);
+  if (unfit !== "") throw new StoreError(`${addr} ${unfit}`);
+}
+
+function unfitness(info: RedisInfo): string {
+  if (PROXY_FIELDS.some((name) => info[name] !== undefined)) {
+    return "is a proxy: name the Redis servers behind it";
+  }
+  if (info["redis_mode"] === "sentinel") {
+    return "is a sentinel: add it by `codis-proxy config sentinel add`";
+  }
+  const isInCluster = info["cluster_enabled"] === "1";
+  return isInCluster ? "runs in cluster mode: start it with cluster-enabled no" : "";
 }
 
 /** Where nobody listens. */

@@ -40,8 +40,8 @@ export type Identify = (server: Address) => Promise<ServerFacts | undefined>;
  * A store is filled in one change: a crash leaves it empty or full.
  *
  * @param identify Asks a server for its identity; left out: servers are not asked.
- * @throws {StoreError} When `servers` names one server twice, whose keys would be counted twice, or a
- * replica, which would refuse all writes of its slots.
+ * @throws {StoreError} When `servers` names one server twice, whose keys would be counted twice, a
+ * replica, which would refuse all writes of its slots, a proxy, a sentinel, or a node of a cluster.
  * @returns Whether the store was filled.
  */
 export async function fillEmptyStore(
@@ -107,14 +107,15 @@ export function planStore(
   return [...groups, ...slots];
 }
 
-/** @throws {StoreError} When two of the servers are one, or one follows another. */
+/** @throws {StoreError} When two of the servers are one, one follows another, or is no server of a group. */
 function checkMasters(
   servers: readonly Address[],
   facts: readonly (ServerFacts | undefined)[],
 ): void {
   const seen = new Map<string, string>();
-  for (const [i, { runId, follows } = NO_FACTS] of facts.entries()) {
+  for (const [i, { runId, follows, unfit } = NO_FACTS] of facts.entries()) {
     const addr = formatAddress(servers[i]!);
+    if (unfit !== undefined) throw new StoreError(`servers names ${addr}, which ${unfit}`);
     const other = seen.get(runId);
     if (other !== undefined) {
       throw new StoreError(`servers names one server twice: ${other} and ${addr}`);

@@ -54,6 +54,8 @@ export interface ServerFacts {
   readonly isWritableReplica?: boolean;
   /** Left out: not known. */
   readonly reads?: ServerReads | undefined;
+  /** Why it cannot be a server of a group, such as "is a sentinel"; left out: it can. */
+  readonly unfit?: string;
 }
 
 /** What servers report about themselves, by their stored address; without those that did not answer. */

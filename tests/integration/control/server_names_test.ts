@@ -188,7 +188,7 @@ Deno.test("a server that is stored twice already is found, and neither promoted 
   assertEquals((await loadSlot(store, 0)).state.status, "online");
 });
 
-Deno.test("servers = … that name one server twice, or a replica, stop the start, and an import of one is refused", async () => {
+Deno.test("servers = … that name one server twice, a replica or a sentinel, stop the start, and an import of one is refused", async () => {
   await using folder = await StoreFolder.make();
   await using server = await RedisServer.start();
   const twice = `${server.addr},localhost:${server.port}`;
@@ -212,6 +212,19 @@ Deno.test("servers = … that name one server twice, or a replica, stop the star
   assertStringIncludes(
     started.stdout + started.stderr,
     `servers names ${replica.addr}, which is a replica of ${server.addr}: name masters alone`,
+  );
+
+  // Nor a sentinel, whose port is easily taken for the server's.
+  await using sentinel = await SentinelServer.start();
+  await Deno.writeTextFile(
+    file,
+    `embedded_dir = ${folder.dir}/third\nservers = ${sentinel.addr}\n`,
+  );
+  const third = startProgram(["-c", file, "--addr=127.0.0.1:0", "--http-addr=127.0.0.1:0"]);
+  assertEquals((await third.ended).code, 1);
+  assertStringIncludes(
+    third.stdout + third.stderr,
+    `servers names ${sentinel.addr}, which is a sentinel`,
   );
 
   const store = await folder.openFilled(server.addr);
