@@ -5,6 +5,7 @@
  */
 
 import { assertEquals, assertLess } from "@std/assert";
+import { chunk } from "@std/collections/chunk";
 import { until } from "../../support/deadline.ts";
 import { LatencyProbe } from "../../support/latency_probe.ts";
 import { Migration } from "../../support/migration.ts";
@@ -18,15 +19,13 @@ const STALL_MS = 500;
 
 /** Fills servers that share the slots evenly, as a migration's groups do. */
 async function fill(servers: readonly RedisServer[]): Promise<void> {
-  const requests: string[][][] = servers.map(() => []);
+  const pairs: string[][] = servers.map(() => []);
   for (let i = 0; i < KEYS; i++) {
-    requests[Math.floor(slotOf(`k${i}`) * servers.length / 1024)]!.push(["SET", `k${i}`, `${i}`]);
+    pairs[Math.floor(slotOf(`k${i}`) * servers.length / 1024)]!.push(`k${i}`, `${i}`);
   }
   await Promise.all(servers.map(async (server, i) => {
     using client = await server.client();
-    for (let at = 0; at < requests[i]!.length; at += 1_000) {
-      await client.pipeline(requests[i]!.slice(at, at + 1_000));
-    }
+    for (const some of chunk(pairs[i]!, 2_000)) await client.call("MSET", ...some);
   }));
 }
 
