@@ -26,7 +26,7 @@ import {
   type LocalCall,
 } from "./local_call.ts";
 import { answerFromLogs } from "./slow_log.ts";
-import { askMasters, orderToAll, pairsOf } from "./masters.ts";
+import { askMasters, causesOf, doneByAll, orderToAll, pairsOf } from "./masters.ts";
 
 /** Answers by name. */
 export const CONFIG_COMMANDS: Readonly<Record<string, LocalAnswer>> = {
@@ -169,11 +169,16 @@ function setConfig(call: LocalCall): Uint8Array | null {
       });
     });
   }
-  if (Object.keys(slowLog).length > 0) {
-    if (words.length === 2) return answerFromLogs(call, { settings: slowLog }, () => OK);
-    tellSlowLogs(call, { settings: slowLog });
+  if (words.length === 2 && Object.keys(slowLog).length > 0) {
+    return answerFromLogs(call, { settings: slowLog }, () => OK);
   }
-  return words.length === 2 ? OK : orderToAll(call, { bytes: encodeRequest(words) });
+  if (words.length === 2) return OK;
+  return askMasters(call, (answers) => {
+    // What is refused changes nothing here, either.
+    const isDone = !answers.some(({ value }) => value instanceof ReplyFailure);
+    if (isDone) tellSlowLogs(call, { settings: slowLog });
+    return doneByAll(call, answers);
+  }, { bytes: encodeRequest(words) });
 }
 
 /** Redis's names for the proxy's own keys. */
@@ -193,14 +198,30 @@ function changeConfig({ client }: LocalCall, order: ConfigOrder): Promise<string
     .catch((error) => (error as Error).message);
 }
 
-/** `CONFIG REWRITE`: the proxy writes what was set into its file; then all masters do so with theirs. */
+/** What a server says that was started without a file: it has nothing to write. */
+const NO_SERVER_FILE = "ERR The server is running without a config file";
+
+/**
+ * `CONFIG REWRITE`: the proxy writes what was set into its file; then all masters do so with theirs, if they
+ * have one.
+ */
 function rewriteConfig(call: LocalCall): Uint8Array | null {
-  return orderToAll(call, {
-    first: async () => {
-      const why = await changeConfig(call, { kind: "rewrite" });
-      return why === "" ? null : errorReply(`ERR ${why}`);
-    },
-  });
+  const first = async () => {
+    const why = await changeConfig(call, { kind: "rewrite" });
+    return why === "" ? null : errorReply(`ERR ${why}`);
+  };
+  if (call.client.shared.slots.masters().length === 0) {
+    return answerWhen(call, (answer) => first().then((refusal) => answer(refusal ?? OK)));
+  }
+  return askMasters(call, (answers) => {
+    const failed = answers.filter(({ value }) =>
+      value instanceof ReplyFailure && value.text !== NO_SERVER_FILE
+    );
+    if (failed.length === 0) return OK;
+    return errorReply(
+      `ERR CONFIG REWRITE has written the proxy's file, but not the file of ${causesOf(failed)}`,
+    );
+  }, { first });
 }
 
 function cannotSet(name: string, why: string): Uint8Array {

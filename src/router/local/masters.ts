@@ -120,7 +120,8 @@ export function orderToAll(call: LocalCall, asking: MastersAsking = {}): Uint8Ar
   return askMasters(call, (answers) => doneByAll(call, answers), asking);
 }
 
-function doneByAll({ command }: LocalCall, answers: readonly MasterAnswer[]): Uint8Array {
+/** What was done of an order, as a reply: see {@linkcode orderToAll}. */
+export function doneByAll({ command }: LocalCall, answers: readonly MasterAnswer[]): Uint8Array {
   const failed = answers.filter(({ value }) => value instanceof ReplyFailure);
   if (failed.length === 0) {
     const [{ value }] = answers as [MasterAnswer];
@@ -146,14 +147,18 @@ export function notDoneByAll(
 ): Uint8Array {
   const failed = answers.filter(({ value }) => value instanceof ReplyFailure);
   const name = command.name.toUpperCase().replace("|", " ");
-  const causes = failed.map(({ master, value }) =>
-    `${master.server.address}: ${(value as ReplyFailure).text}`
-  );
   return errorReply(
     `ERR ${name} was done at ${count - failed.length} of ${count} masters, and not at ${
-      causes.join("; ")
+      causesOf(failed)
     }`,
   );
+}
+
+/** What each of the masters that failed says, behind its address. */
+export function causesOf(failed: readonly MasterAnswer[]): string {
+  return failed.map(({ master, value }) =>
+    `${master.server.address}: ${(value as ReplyFailure).text}`
+  ).join("; ");
 }
 
 /** Writes any value; texts as bulks, nested lists as arrays. */

@@ -152,6 +152,20 @@ Deno.test("without server_commands orders are refused, and answers are given", a
   }
 });
 
+Deno.test("a CONFIG SET that the masters refuse sets nothing at the proxy, either", async () => {
+  await using servers = await RedisServer.startMany(2);
+  await using proxy = await RouterServer.start({ servers, options: ON });
+  using client = await proxy.client();
+  const before = await client.call("CONFIG", "GET", "slowlog-max-len");
+  assertMatch(
+    textOf(await client.call("CONFIG", "SET", "slowlog-max-len", 7, "maxmemory", "lots")),
+    /CONFIG SET failed/,
+  );
+  assertEquals(await client.call("CONFIG", "GET", "slowlog-max-len"), before);
+  assertEquals(await client.call("CONFIG", "SET", "slowlog-max-len", 7, "hz", 20), "OK");
+  assertEquals(await client.call("CONFIG", "GET", "slowlog-max-len"), ["slowlog-max-len", "7"]);
+});
+
 Deno.test("an order that some masters do not carry out names them", async () => {
   await using servers = await RedisServer.startMany(2);
   await using proxy = await RouterServer.start({ servers, options: ON });

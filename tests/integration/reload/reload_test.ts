@@ -159,10 +159,22 @@ Deno.test("a proxy takes another configuration, all of it or nothing, and loses 
       /ERR Rewriting config file: .*changed since/,
     );
     assertEquals((await edited.post())[0], 200);
-    await first.call("CONFIG", "REWRITE"); // the servers have no config files
+    // The servers have no config files: that is no error.
+    assertEquals(await first.call("CONFIG", "REWRITE"), "OK");
     const text = Deno.readTextFileSync(edited.file);
     assertMatch(text, /\n# mine\nmax_clients = 400\nundeclared_keys = allow\n$/);
     assertEquals((await edited.keys()).get("max_clients")!.source, "file");
+    // A server that cannot be asked is named, and the proxy's file is written.
+    await first.call("CONFIG", "SET", "max_clients", "300");
+    await servers[1]!.kill();
+    const refusal = textOf(await first.call("CONFIG", "REWRITE"));
+    assertMatch(
+      refusal,
+      /ERR CONFIG REWRITE has written the proxy's file, but not the file of 127/,
+    );
+    assert(refusal.includes(`${servers[1]!.addr}: ERR `), refusal);
+    assert(!refusal.includes(servers[0]!.addr), refusal);
+    assertMatch(Deno.readTextFileSync(edited.file), /\nmax_clients = 300\n/);
   });
 
   await test.step("many at once are made one after the other", async () => {
