@@ -260,11 +260,13 @@ export class MigrationQueue {
   // -- what operators ask for -------------------------------------------------------------------
 
   /**
-   * Stores a task for each of the slots `from` to `to`, both included: all of them, or none.
+   * Stores a task for each of the slots `from` to `to`, both included: all of them, or none, as long as the store
+   * takes changes.
    *
    * @param delayMs Least time between two moves, in milliseconds.
    * @returns The tasks' names.
-   * @throws {StoreError} When a group or slot does not allow it; the message says which and why.
+   * @throws {StoreError} When a group or slot does not allow it, or when the store has failed and keeps tasks that
+   * were to be taken back; the message says which and why.
    */
   add(from: number, to: number, groupId: number, delayMs: number): Promise<string[]> {
     return this.#requests.take(async () => {

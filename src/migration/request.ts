@@ -9,6 +9,7 @@ import { SLOT_COUNT } from "../hash/slot_id.ts";
 import { GROUP_ID_MIN } from "../model/group.ts";
 import type { MigrateTaskRecord } from "../model/migrate_task.ts";
 import type { SlotRecord } from "../model/slot.ts";
+import { slotsText } from "../model/slot_ranges.js";
 import { loadGroup, masterOf } from "../store/groups.ts";
 import {
   createMigrateTask,
@@ -33,7 +34,8 @@ const QUICK_MS = 100;
  *
  * @returns Them, in the order of their slots.
  * @throws {InputError} When a number is out of range.
- * @throws {StoreError} When a group or slot does not allow it; nothing was stored.
+ * @throws {StoreError} When a group or slot does not allow it: nothing was stored. Or when the store has failed
+ * and tasks that were stored could not be taken back: the message says which.
  * @throws {NotLeaderError} When another dashboard has taken over; nothing was stored.
  */
 export async function createTasks(
@@ -76,10 +78,43 @@ export async function createTasks(
       together = performance.now() - startedMs < QUICK_MS ? TOGETHER.quick : TOGETHER.usual;
     }
   } catch (error) {
-    await Promise.allSettled(created.map(({ name }) => deleteMigrateTask(store, name)));
-    throw error;
+    throw await takeBack(store, tasks, error as Error);
   }
   return created.sort((a, b) => a.task.slot_id - b.task.slot_id);
+}
+
+/**
+ * Deletes those of the tasks that are stored, also those of calls whose answer was lost.
+ *
+ * @returns What to throw: the cause, and which tasks could not be deleted.
+ */
+async function takeBack(
+  store: Store,
+  tasks: readonly MigrateTaskRecord[],
+  cause: Error,
+): Promise<Error> {
+  const createdAt = new Map(tasks.map(({ slot_id, create_at }) => [slot_id, create_at]));
+  const loadOurs = async () =>
+    (await loadMigrateTasks(store)).filter(({ task }) =>
+      createdAt.get(task.slot_id) === task.create_at
+    );
+  const failure = (text: string) => new StoreError(`${cause.message}. ${text}`, { cause });
+  const all = slotsText(createdAt.keys());
+  try {
+    const stored = await loadOurs();
+    await Promise.allSettled(stored.map(({ name }) => deleteMigrateTask(store, name)));
+    const left = (await loadOurs()).map(({ task }) => task.slot_id);
+    if (left.length === 0) return cause;
+    const rest = [...createdAt.keys()].filter((slotId) => !left.includes(slotId));
+    return failure(
+      `Tasks were stored and cannot be deleted now: ${
+        slotsText(left)
+      } will be migrated, unless you cancel ` +
+        `that${rest.length === 0 ? "" : `; ${slotsText(rest)} will not`}`,
+    );
+  } catch {
+    return failure(`It cannot be read which tasks of ${all} were stored: look at the tasks later`);
+  }
 }
 
 function checkNumbers({ from, to, new_group, delay }: MigrateBody): void {

@@ -8,6 +8,7 @@ import type { RebalanceBy } from "../../api/answers.ts";
 import { readInfoWithMaxmemory } from "../../redis/info.ts";
 import { loadGroups } from "../../store/groups.ts";
 import { loadMigrateTasks } from "../../store/migrate_tasks.ts";
+import { slotsText } from "../../model/slot_ranges.js";
 import { loadSlots } from "../../store/slots.ts";
 import { StoreError } from "../../store/store.ts";
 import type { Control } from "../../control/control.ts";
@@ -101,8 +102,21 @@ async function carryOut(
   delayMs: number,
 ): Promise<MovePlan | QueuedMoves> {
   if (isDryRun) return plan;
+  const queued: number[] = [];
   for (const { from_slot, to_slot, to_group } of plan.moves) {
-    await context.migrations.add(from_slot, to_slot, to_group, delayMs);
+    try {
+      await context.migrations.add(from_slot, to_slot, to_group, delayMs);
+    } catch (error) {
+      if (queued.length === 0) throw error;
+      throw new StoreError(
+        `${
+          (error as Error).message
+        }. Before that, ${queued.length} of ${plan.slots} slots were queued and will be ` +
+          `migrated: ${slotsText(queued)}`,
+        { cause: error },
+      );
+    }
+    for (let slotId = from_slot; slotId <= to_slot; slotId++) queued.push(slotId);
   }
   return new QueuedMoves(plan.slots);
 }
