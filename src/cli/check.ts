@@ -18,6 +18,9 @@ import { dateFaults, readTlsFiles } from "../io/tls_files.ts";
 import { isAccessFile } from "../proxy/access_log.ts";
 import { readClientTls } from "../proxy/start_plan.ts";
 import { readUsers } from "../proxy/users.ts";
+import { factsOf } from "../control/servers.ts";
+import { checkMasters, isUnfilledStore } from "../store/bootstrap.ts";
+import type { ServerFacts } from "../store/decoded_tree.ts";
 import { loadGroups } from "../store/groups.ts";
 import { checkIsHere } from "../store/moves.ts";
 import { storeOf } from "../store/store.ts";
@@ -130,9 +133,14 @@ async function dateWarnings(config: Config): Promise<string[]> {
 /** What cannot be reached: the coordinator, the servers that are stored there or named, Jodis's ZooKeeper. */
 async function reachErrors(config: Config): Promise<string[]> {
   const errors: string[] = [];
-  const addrs = new Set(config.servers.map(formatAddress));
+  const named = config.servers.map(formatAddress);
+  const addrs = new Set(named);
+  const facts = new Map<string, ServerFacts>();
+  let fills = false;
   try {
-    for (const addr of await storedServers(config)) addrs.add(addr);
+    const stored = await storedServers(config);
+    fills = stored === undefined && config.coordinator === "embedded";
+    for (const addr of stored ?? []) addrs.add(addr);
   } catch (error) {
     errors.push(`coordinator ${config.coordinator}: ${(error as Error).message}`);
   }
@@ -147,21 +155,31 @@ async function reachErrors(config: Config): Promise<string[]> {
     try {
       using redis = await openServer(config, parseAddress(addr));
       await redis.call("PING");
+      // The start, too, takes a server as it is that does not say what it is.
+      const told = fills ? await factsOf(redis).catch(() => undefined) : undefined;
+      if (told !== undefined) facts.set(addr, told);
     } catch (error) {
       const { message } = error as Error;
       errors.push(message.startsWith(addr) ? `server ${message}` : `server ${addr}: ${message}`);
     }
   }));
+  try {
+    if (fills) checkMasters(config.servers, named.map((addr) => facts.get(addr)));
+  } catch (error) {
+    errors.push((error as Error).message);
+  }
   return errors;
 }
 
-async function storedServers(config: Config): Promise<string[]> {
+/** The servers of the store; undefined while it is empty. */
+async function storedServers(config: Config): Promise<string[] | undefined> {
   // Opening would create it.
-  if (config.coordinator === "embedded" && !await isOnDisk(config.embeddedDir)) return [];
+  if (config.coordinator === "embedded" && !await isOnDisk(config.embeddedDir)) return undefined;
   const coordinator = await openCoordinator(config, AbortSignal.timeout(COORDINATOR_MS));
   try {
     const store = storeOf(coordinator, config.product);
     await checkIsHere(store);
+    if (await isUnfilledStore(store)) return undefined;
     const groups = await loadGroups(store);
     return groups.flatMap(({ servers }) => (servers ?? []).map(({ addr }) => addr));
   } finally {

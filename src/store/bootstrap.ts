@@ -59,7 +59,7 @@ export async function fillEmptyStore(
   for (const path of [paths.proxies, paths.fences, paths.actions, paths.responses, paths.lock]) {
     await createIfMissing(store, path, "");
   }
-  if (await isEmpty(store)) {
+  if (await isUnfilledStore(store)) {
     if (servers.length === 0) {
       log.warn("the store is empty and servers is not set: no slot can be served");
       return false;
@@ -107,8 +107,13 @@ export function planStore(
   return [...groups, ...slots];
 }
 
-/** @throws {StoreError} When two of the servers are one, one follows another, or is no server of a group. */
-function checkMasters(
+/**
+ * Checks what an empty store is to be filled from.
+ *
+ * @param facts What each of the servers says of itself, in their order; undefined: it does not answer.
+ * @throws {StoreError} When two of the servers are one, one follows another, or is no server of a group.
+ */
+export function checkMasters(
   servers: readonly Address[],
   facts: readonly (ServerFacts | undefined)[],
 ): void {
@@ -129,7 +134,8 @@ function checkMasters(
   }
 }
 
-async function isEmpty(store: Store): Promise<boolean> {
+/** Whether a store holds neither a group nor a slot, so that a start would fill it from `servers`. */
+export async function isUnfilledStore(store: Store): Promise<boolean> {
   const groups = await childrenIfThere(store, store.paths.servers);
   const slots = await childrenIfThere(store, store.paths.slots);
   return groups.length === 0 && slots.length === 0;

@@ -12,6 +12,7 @@ import { loadSlot } from "../../../src/store/slots.ts";
 import { callCli } from "../../support/cli_call.ts";
 import { DashboardServer } from "../../support/dashboard_server.ts";
 import { until } from "../../support/deadline.ts";
+import { freePort } from "../../support/free_port.ts";
 import { ProxyProcess, startProgram } from "../../support/proxy_process.ts";
 import { RedisServer } from "../../support/redis_server.ts";
 import { SentinelServer } from "../../support/sentinel_server.ts";
@@ -191,41 +192,32 @@ Deno.test("a server that is stored twice already is found, and neither promoted 
 Deno.test("servers = … that name one server twice, a replica or a sentinel, stop the start, and an import of one is refused", async () => {
   await using folder = await StoreFolder.make();
   await using server = await RedisServer.start();
-  const twice = `${server.addr},localhost:${server.port}`;
   const file = `${folder.dir}/config.ini`;
-  await Deno.writeTextFile(file, `embedded_dir = ${folder.dir}/store\nservers = ${twice}\n`);
-  const child = startProgram(["-c", file, "--addr=127.0.0.1:0", "--http-addr=127.0.0.1:0"]);
-  assertEquals((await child.ended).code, 1);
-  assertStringIncludes(
-    child.stdout + child.stderr,
-    `servers names one server twice: ${twice.replace(",", " and ")}`,
-  );
+  // `check` says it before, and changes nothing.
+  const refused = async (servers: string, text: string) => {
+    await Deno.writeTextFile(file, `embedded_dir = ${folder.dir}/store\nservers = ${servers}\n`);
+    const tried = await callCli("check", "-c", file, `--http-addr=127.0.0.1:${freePort()}`);
+    assertEquals(tried.code, 1);
+    assertStringIncludes(tried.stdout, `error: ${text}`);
+    const child = startProgram(["-c", file, "--addr=127.0.0.1:0", "--http-addr=127.0.0.1:0"]);
+    assertEquals((await child.ended).code, 1);
+    assertStringIncludes(child.stdout + child.stderr, text);
+  };
+  const twice = `${server.addr},localhost:${server.port}`;
+  await refused(twice, `servers names one server twice: ${twice.replace(",", " and ")}`);
 
   // Nor a replica, which would refuse all writes of its slots.
   await using replica = await RedisServer.start({
     args: ["--replicaof", "127.0.0.1", `${server.port}`],
   });
-  const both = `${server.addr},${replica.addr}`;
-  await Deno.writeTextFile(file, `embedded_dir = ${folder.dir}/other\nservers = ${both}\n`);
-  const started = startProgram(["-c", file, "--addr=127.0.0.1:0", "--http-addr=127.0.0.1:0"]);
-  assertEquals((await started.ended).code, 1);
-  assertStringIncludes(
-    started.stdout + started.stderr,
+  await refused(
+    `${server.addr},${replica.addr}`,
     `servers names ${replica.addr}, which is a replica of ${server.addr}: name masters alone`,
   );
 
   // Nor a sentinel, whose port is easily taken for the server's.
   await using sentinel = await SentinelServer.start();
-  await Deno.writeTextFile(
-    file,
-    `embedded_dir = ${folder.dir}/third\nservers = ${sentinel.addr}\n`,
-  );
-  const third = startProgram(["-c", file, "--addr=127.0.0.1:0", "--http-addr=127.0.0.1:0"]);
-  assertEquals((await third.ended).code, 1);
-  assertStringIncludes(
-    third.stdout + third.stderr,
-    `servers names ${sentinel.addr}, which is a sentinel`,
-  );
+  await refused(sentinel.addr, `servers names ${sentinel.addr}, which is a sentinel`);
 
   const store = await folder.openFilled(server.addr);
   await using dashboard = await DashboardServer.start(store);
