@@ -223,7 +223,7 @@ export const CLIENT_KEYS = [
   {
     key: "zone",
     field: "zone",
-    kind: "text",
+    kind: "zone",
     default: "",
     example: "eu-west-1a",
     isOfProxy: true,

@@ -20,6 +20,8 @@ export type ConfigKind =
   | "users"
   /** A folder, which must be named. */
   | "folder"
+  /** The name of a zone, or nothing. */
+  | "zone"
   /** One of the row's `words`. */
   | "word"
   /** `on` or `off`; becomes a boolean. */

@@ -14,6 +14,7 @@ import {
 } from "../base/address.ts";
 import { formatByteSize, parseByteSize } from "../base/byte_size.ts";
 import { Secret } from "../base/secret.ts";
+import { isZone, ZONE_RULE } from "../base/zone.ts";
 import type { ConfigKey, ConfigKind } from "./key.ts";
 
 /** A user of config.ini. */
@@ -34,6 +35,7 @@ export interface ConfigValueByKind {
   secretUrl: Secret;
   users: readonly ConfigUser[];
   folder: string;
+  zone: string;
   word: string;
   switch: boolean;
   count: number;
@@ -65,6 +67,7 @@ const READERS: ConfigReaders = {
   secretUrl: readSecretUrl,
   users: () => [], // read from lines of their own
   folder: readFolder,
+  zone: readZone,
   word: readWord,
   switch: readSwitch,
   count: (text, row) => checkBounds(readCount(text, row), row),
@@ -86,6 +89,7 @@ const PRINTERS: ConfigPrinters = {
   secretUrl: (value) => value.toString(),
   users: (value) => value.map(({ name }) => name).join(","),
   folder: (value) => value,
+  zone: (value) => value,
   word: (value) => value,
   switch: (value) => value ? "on" : "off",
   count: (value) => `${value}`,
@@ -150,6 +154,8 @@ export function describeConfigRule(row: ConfigKey): string {
       return "rules of Redis's ACL";
     case "folder":
       return "not empty";
+    case "zone":
+      return ZONE_RULE;
     case "secret":
     case "text":
       return "any text";
@@ -193,6 +199,11 @@ function readSecretUrl(text: string): Secret {
 
 function readFolder(text: string): string {
   if (text === "") throw new SyntaxError("must not be empty");
+  return text;
+}
+
+function readZone(text: string): string {
+  if (!isZone(text)) throw new SyntaxError(`must be ${ZONE_RULE}`);
   return text;
 }
 

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { isZone, ZONE_RULE } from "../base/zone.ts";
 import { decodeRecord, encodeRecord, listOf, recordOf, text } from "./record.ts";
 
 /** The zone of one server: a data centre, a rack, whatever is near itself. */
@@ -12,9 +13,6 @@ export interface ServerZone {
   readonly addr: string;
   readonly zone: string;
 }
-
-/** Longest name of a zone, in characters. */
-const ZONE_CHARACTERS_MAX = 64;
 
 interface Stored {
   readonly zones: readonly ServerZone[] | null;
@@ -42,8 +40,6 @@ export function encodeServerZones(zones: readonly ServerZone[]): string {
  * @throws {SyntaxError} When it cannot be one.
  */
 export function parseZone(text: string): string {
-  if (/^[\w.:-]*$/.test(text) && text.length <= ZONE_CHARACTERS_MAX) return text;
-  throw new SyntaxError(
-    `"${text}" is not a zone: at most ${ZONE_CHARACTERS_MAX} letters, digits and . _ : -`,
-  );
+  if (isZone(text)) return text;
+  throw new SyntaxError(`"${text}" is not a zone: ${ZONE_RULE}`);
 }

@@ -201,6 +201,11 @@ const MISTAKES: readonly { name: string; text: string; message: string }[] = [
     message: `config.ini:1: ${text.replace(/= (.*)/, '= "$1"')}: must be an address that other ` +
       "machines can reach",
   })),
+  ...["a b", "é", "x".repeat(65)].map((zone) => ({
+    name: `a zone that no server can have (${zone})`,
+    text: `zone = ${zone}`,
+    message: `config.ini:1: zone = "${zone}": must be at most 64 letters, digits and . _ : -`,
+  })),
   {
     name: "a port behind a name of HTTP",
     text: "http_names = codis.example.com:80",
