@@ -148,7 +148,7 @@ export class Dashboard implements Control {
       outage: (report) => this.outage(report),
       keepOnly: (kind, subjects) => this.outages.keepOnly(kind, subjects),
     }, {
-      ...{ lagLimits, historyDir: options.historyDir },
+      ...{ lagLimits, historyDir: options.historyDir, isFollowed: () => this.sentinels.areThere },
       ...failover === "off" ? {} : { serverMs: Math.min(1_000, failoverAfterMs / 4) },
     });
     this.#failover = new AutoFailover(this, {

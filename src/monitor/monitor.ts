@@ -51,6 +51,8 @@ export interface MonitorOptions {
   readonly historyDir?: string | undefined;
   /** Time between two questions to a server, in milliseconds. @default 1000 */
   readonly serverMs?: number;
+  /** Whether Sentinel decides who is the master of a group. @default it does not */
+  readonly isFollowed?: () => boolean;
 }
 
 /** See the header. */
@@ -85,7 +87,10 @@ export class Monitor {
     this.tree = new TreeMonitor(control.store);
     this.servers = new ServerMonitor(control, timers);
     this.proxies = new ProxyMonitor(control.store, timers, askProxy);
-    this.#serverOutages = new ServerOutages(this.servers, reporter, lagLimits, timers);
+    this.#serverOutages = new ServerOutages(
+      ...[this.servers, reporter, lagLimits, timers] as const,
+      options.isFollowed ?? (() => false),
+    );
     this.#proxyOutages = new ProxyOutages(reporter);
   }
 

@@ -46,6 +46,12 @@ const LOGIN_HINT =
   "compare its requirepass and its users with password, backend_user and backend_password in config.ini, " +
   "and correct what is wrong: proxies that connect anew may be refused, too";
 
+/** What ends a connection where one end speaks TLS, or does not trust the other. */
+const TLS_FAULT = /\bTLS\b|fatal alert|certificate|corrupt message/i;
+const TLS_HINT =
+  "compare its TLS settings and its certificate with backend_tls, backend_tls_ca, backend_tls_cert and " +
+  "backend_tls_server_name in config.ini, and correct what is wrong";
+
 /** See the header. */
 export class ServerOutages {
   readonly #servers: ServerMonitor;
@@ -53,21 +59,25 @@ export class ServerOutages {
   /** From when on a replica is too far behind. */
   limits: LagLimits;
   readonly #timers: Timers;
+  readonly #isFollowed: () => boolean;
   /** What masters had written when, oldest first, by address. */
   readonly #offsets = new Map<string, { readonly atMs: number; readonly offset: number }[]>();
   /** Which process each master was, and how many keys it had. */
   readonly #runs = new Map<string, { readonly runId: string; readonly keys: number }>();
 
+  /** @param isFollowed Whether somebody else decides who is the master of a group: Sentinel. */
   constructor(
     servers: ServerMonitor,
     reporter: OutageReporter,
     limits: LagLimits,
     timers: Timers,
+    isFollowed: () => boolean,
   ) {
     this.#servers = servers;
     this.#reporter = reporter;
     this.limits = limits;
     this.#timers = timers;
+    this.#isFollowed = isFollowed;
   }
 
   /**
@@ -138,7 +148,11 @@ export class ServerOutages {
     this.#begin("server_down", server, `${what} ${happened}`, {
       severity: type === "master" ? "error" : "warning",
       cause: problem,
-      hint: isRefusal ? LOGIN_HINT : downHint(server, others),
+      hint: isRefusal
+        ? LOGIN_HINT
+        : TLS_FAULT.test(problem)
+        ? TLS_HINT
+        : downHint(server, others, this.#isFollowed()),
       forMs,
       // Nobody waits for a server that was taken out of service.
       onlyIfOpen: type === "offline",
@@ -226,12 +240,17 @@ export class ServerOutages {
   }
 }
 
-function downHint({ groupId, type }: Server, others: readonly ServerRecord[]): string {
+function downHint(
+  { groupId, type }: Server,
+  others: readonly ServerRecord[],
+  isFollowed: boolean,
+): string {
   const start = "look at its machine and its log, and start it again";
   if (type !== "master") return `${start}, or remove it from the group`;
   const replica = others.find(({ type }) => type === "slave")?.addr;
-  return replica === undefined
-    ? `${start}: the group has no replica`
+  if (replica === undefined) return `${start}: the group has no replica`;
+  return isFollowed
+    ? `${start}; Sentinel decides whether a replica becomes the master (config sentinel list)`
     : `${start}, or make a replica the master (config server promote ${groupId} ${replica})`;
 }
 

@@ -14,7 +14,8 @@ class WatchedServers extends FakeServers {
   readonly #told: string[] = [];
   readonly outages: Outages = new Outages((event, isNew) => {
     if (!isNew) return;
-    const { phase, kind, severity, text, cause, duration_ms } = event;
+    const { phase, kind, severity, text, cause, hint, duration_ms } = event;
+    this.hint = hint;
     const after = duration_ms === undefined ? "" : `, ${duration_ms / 1000} s`;
     const why = cause === "" ? "" : `: ${cause}`;
     this.#told.push(`${phase} ${kind} ${severity}: ${text.replace("group 1: ", "")}${why}${after}`);
@@ -27,7 +28,12 @@ class WatchedServers extends FakeServers {
     },
     { ms: 2_000, bytes: 1_000 },
     this.timers,
+    () => this.isFollowed,
   );
+  /** What to do about what was told last. */
+  hint = "";
+  /** Whether Sentinel decides who is the master. */
+  isFollowed = false;
 
   /** The groups that slots are leaving. */
   readonly giving = new Set<number>();
@@ -64,6 +70,34 @@ Deno.test("a master that is down for two seconds is told once, and its end once;
   assertEquals(servers.told, [
     `end server_down info: the master ${MASTER} answers again, 10 s`,
   ]);
+});
+
+Deno.test("what to do about a master that is down depends on why, and on who decides", async () => {
+  const hintOf = async (cause: string, isFollowed: boolean) => {
+    const servers = new WatchedServers();
+    await servers.rounds(2);
+    servers.isFollowed = isFollowed;
+    servers.downCause = cause;
+    servers.down.add(MASTER);
+    await servers.rounds(6);
+    return servers.hint;
+  };
+  assertMatch(await hintOf("connection refused", false), /config server promote 1 r:1/);
+  const followed = await hintOf("connection refused", true);
+  assertMatch(followed, /start it again; Sentinel decides/);
+  assertEquals(followed.includes("promote"), false);
+  for (
+    const cause of [
+      "received fatal alert: UnknownCA",
+      "invalid peer certificate: UnknownIssuer",
+      "received corrupt message of type InvalidContentType",
+      "TLS: its certificate is not signed by an authority that we trust, or not valid now",
+    ]
+  ) {
+    const hint = await hintOf(cause, false);
+    assertMatch(hint, /backend_tls_ca/, cause);
+    assertEquals(/start it again|promote/.test(hint), false);
+  }
 });
 
 Deno.test("a master that is restarted before a failover is told with the keys that it has, once it is loaded", async () => {
