@@ -23,6 +23,8 @@ import {
 } from "./parts/subcommand.ts";
 import { maskControls } from "./parts/table.ts";
 
+const UNAUTHORIZED = 401;
+
 const DRY_RUN: Flag = {
   name: "dry-run",
   value: "",
@@ -42,15 +44,19 @@ export const reloadCommand: Subcommand = {
 };
 
 async function runReload(values: FlagValues): Promise<number> {
-  const token = await reachable(readValue(values, CONFIG_FILE));
+  const { token, mistake } = await reachable(readValue(values, CONFIG_FILE));
   const isDryRun = isGiven(values, DRY_RUN);
   const path = `/api/reload${isDryRun ? "?dry_run=yes" : ""}`;
-  const answer = await askProcess(values, "POST", path, token);
+  const answer = await askProcess(values, "POST", path, token).catch((error) => {
+    throw mistake ?? error;
+  });
   if (answer === undefined) {
     throw new Error(
       `nothing listens at --http-addr=${values[PROCESS_ADDR.name]}: is the process running?`,
     );
   }
+  // The token is in the file, as a rule, and a process that is not shown it does not say what is wrong there.
+  if (answer.status === UNAUTHORIZED && mistake !== undefined) throw mistake;
   const { changed, waiting, kept, warnings } = documentOf<ReloadAnswer>(answer);
   for (const warning of warnings) console.log(`warning: ${maskControls(warning)}`);
   if (changed.length === 0) console.log("nothing has changed");
@@ -65,16 +71,16 @@ export function printChanges(what: string, changes: readonly ConfigChange[]): vo
   for (const change of changes) console.log(maskControls(`${what}: ${changeText(change)}`));
 }
 
-/** Makes ready to reach the process; returns the token for it. */
-async function reachable(file: string): Promise<Secret> {
+/** Makes ready to reach the process: the token for it, and what is wrong in the file that may have one. */
+async function reachable(file: string): Promise<{ token: Secret; mistake?: ConfigError }> {
   let config: Config;
   try {
     config = (await loadConfig(file, "control")).config;
   } catch (error) {
-    // The process says what is wrong in its file.
-    if (error instanceof ConfigError) return ownToken() ?? new Secret("");
-    throw error;
+    if (!(error instanceof ConfigError)) throw error;
+    // The process says what is wrong in its own file, if it can be reached.
+    return { token: ownToken() ?? new Secret(""), mistake: error };
   }
   await askOverTls(config);
-  return ownToken() ?? config.dashboardToken;
+  return { token: ownToken() ?? config.dashboardToken };
 }

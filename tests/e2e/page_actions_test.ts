@@ -454,10 +454,22 @@ async function hasTwoThemes(place: PagePlace): Promise<void> {
   await tab.page.emulateMedia({ colorScheme: "light" });
 }
 
+async function missesGroup(place: PagePlace): Promise<void> {
+  const { server } = place;
+  const tab = await visit(place, "migrations");
+  await openDialog(tab, "Migrate slots …");
+  await fillIn(tab, { new_group: "64" });
+  await dialogButton(tab, "Migrate").and(tab.page.locator(":enabled")).waitFor();
+  server.edit = (view) => ({ ...view, groups: view.groups.filter(({ id }) => id !== 64) });
+  await tab.page.getByText("there is no group 64 any more").waitFor();
+  assertEquals(await dialogButton(tab, "Migrate").isEnabled(), false);
+}
+
 const PROMISES: readonly PagePromise[] = [
   ["explains dead fences and removes them", showsWhatStopsEverything],
   ["asks before it does anything, and then does exactly that", asksFirst, true],
   ["tells refusals in the dashboard's own words", tellsRefusals],
+  ["says so when a group is removed that is chosen in a dialog", missesGroup],
   ["offers to force a promotion only once it was refused", forcesPromotion, true],
   ["asks for the token where it is needed, and keeps it out of addresses", logsIn],
   ["lets slots be chosen with pointer and keys", choosesSlots, true],

@@ -303,8 +303,9 @@ function rangeProblem({ from, to, new_group }, view) {
   if (Number(from) > Number(to)) {
     return `slot ${from} to ${to}: the first slot must not be above the last`;
   }
-  if (!view.groups.some(({ id }) => id === Number(new_group))) return "there is no group yet";
-  return "";
+  if (view.groups.some(({ id }) => id === Number(new_group))) return "";
+  // Somebody else may have removed it since it was chosen.
+  return new_group === "" ? "there is no group yet" : `there is no group ${new_group} any more`;
 }
 
 /**

@@ -193,6 +193,21 @@ Deno.test("a proxy takes another configuration, all of it or nothing, and loses 
   assertEquals(await proxy.stop(), 0);
 });
 
+Deno.test("a reload with a mistake in the file that has the token says what the mistake is", async () => {
+  await using server = await RedisServer.start();
+  await using proxy = await ProxyProcess.start({
+    servers: [server],
+    config: { dashboard_token: "secret-token" },
+  });
+  const edited = new EditedProxy(proxy);
+  edited.write("sentinel_quorum = 101");
+  const [code, text] = await edited.run("reload");
+  assertEquals(code, 1);
+  assertMatch(text, /config\.ini:\d+: sentinel_quorum = "101": must be a whole number, 0 to 100/);
+  edited.write("sentinel_quorum = 3");
+  assertEquals((await edited.run("reload"))[0], 0);
+});
+
 Deno.test("the log goes where the file says now, and a flag counts more than the file", async () => {
   await using server = await RedisServer.start();
   await using proxy = await ProxyProcess.start({
@@ -201,6 +216,8 @@ Deno.test("the log goes where the file says now, and a flag counts more than the
     config: { server_commands: "on" },
     args: ["--log-level=info"],
   });
+  // The last line of a start.
+  await until(() => proxy.stderr.includes("this dashboard leads"));
   const edited = new EditedProxy(proxy);
   edited.write(`log_file = ${proxy.folder}/one.log`, "log_format = json", "log_level = error");
   assertEquals((await edited.post())[0], 200);
