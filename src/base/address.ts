@@ -4,6 +4,8 @@
  * @module
  */
 
+import { excerpt } from "./excerpt.ts";
+
 /** One end point: where to dial or what to listen on. */
 export interface Address {
   /** Host name, IPv4 literal or IPv6 literal without brackets; `""` only in a listen address. */
@@ -31,10 +33,10 @@ const PORT_MAX = 65535;
 export function parseAddress(text: string): Address {
   const address = splitAddress(text);
   if (address.hostname === "") {
-    throw new SyntaxError(`address "${text}" has no host: write host:port`);
+    throw new SyntaxError(`address "${excerpt(text)}" has no host: write host:port`);
   }
   if (address.port === 0) {
-    throw new SyntaxError(`address "${text}" has port 0: a port is 1 to ${PORT_MAX}`);
+    throw new SyntaxError(`address "${excerpt(text)}" has port 0: a port is 1 to ${PORT_MAX}`);
   }
   return address;
 }
@@ -88,20 +90,22 @@ function splitAddress(text: string): Address {
     return { hostname: bracketed4[1]!, port: parsePort(bracketed4[2]!, text) };
   }
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) {
-    throw new SyntaxError(`address "${text}" is a URL: write host:port alone`);
+    throw new SyntaxError(`address "${excerpt(text)}" is a URL: write host:port alone`);
   }
   if (/^\[.*\]$/.test(text)) {
-    throw new SyntaxError(`address "${text}" has no port: write [host]:port`);
+    throw new SyntaxError(`address "${excerpt(text)}" has no port: write [host]:port`);
   }
   const colon = text.lastIndexOf(":");
-  if (colon < 0) throw new SyntaxError(`address "${text}" has no port: write host:port`);
+  if (colon < 0) throw new SyntaxError(`address "${excerpt(text)}" has no port: write host:port`);
   const hostname = text.slice(0, colon);
   if (/^(?=.*:)[0-9a-f:.]+(%[\w.-]+)?$/i.test(hostname)) {
-    throw new SyntaxError(`address "${text}" needs brackets around IPv6: write [host]:port`);
+    throw new SyntaxError(
+      `address "${excerpt(text)}" needs brackets around IPv6: write [host]:port`,
+    );
   }
   if (!/^[\w.-]*$/.test(hostname)) {
     throw new SyntaxError(
-      `address "${text}" has a bad host: letters, digits, ".", "-" and "_" only`,
+      `address "${excerpt(text)}" has a bad host: letters, digits, ".", "-" and "_" only`,
     );
   }
   return { hostname, port: parsePort(text.slice(colon + 1), text) };
@@ -111,7 +115,9 @@ function splitAddress(text: string): Address {
 function shortest(literal: string, text: string): string {
   const [address, zone] = literal.split("%");
   const url = URL.parse(`http://[${address}]`);
-  if (url === null) throw new SyntaxError(`address "${text}" has a bad host: no IPv6 address`);
+  if (url === null) {
+    throw new SyntaxError(`address "${excerpt(text)}" has a bad host: no IPv6 address`);
+  }
   // `::ffff:10.0.0.1` stays as people write it.
   const short = address!.includes(".") ? address! : url.hostname.slice(1, -1);
   return zone === undefined ? short : `${short}%${zone}`;
@@ -120,7 +126,7 @@ function shortest(literal: string, text: string): string {
 function parsePort(digits: string, text: string): number {
   const port = /^\d{1,5}$/.test(digits) ? Number(digits) : NaN;
   if (!(port <= PORT_MAX)) {
-    throw new SyntaxError(`address "${text}" has a bad port: a port is 1 to ${PORT_MAX}`);
+    throw new SyntaxError(`address "${excerpt(text)}" has a bad port: a port is 1 to ${PORT_MAX}`);
   }
   return port;
 }

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { excerpt } from "./excerpt.ts";
+
 /** Multiplier of every unit letter, smallest first. */
 const UNIT_BYTES: Readonly<Record<string, number>> = {
   "": 1,
@@ -32,7 +34,7 @@ export function parseByteSize(text: string): number {
   const parts = /^(\d+)([kmgtp]?)b?$/i.exec(text);
   const bytes = parts === null ? NaN : Number(parts[1]) * UNIT_BYTES[parts[2]!.toLowerCase()]!;
   if (!Number.isSafeInteger(bytes)) {
-    throw new SyntaxError(`size "${text}" is not a whole number with K, M, G, T or P`);
+    throw new SyntaxError(`size "${excerpt(text)}" is not a whole number with K, M, G, T or P`);
   }
   return bytes;
 }

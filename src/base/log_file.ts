@@ -4,6 +4,7 @@
  * @module
  */
 
+import { excerpt } from "./excerpt.ts";
 import { basename, dirname } from "node:path";
 
 /** Greatest `k`, as in Codis 2.0. */
@@ -118,7 +119,9 @@ export class LogFile {
     try {
       file = Deno.openSync(this.path, { append: true, create: true });
     } catch (error) {
-      throw new Error(`cannot open log file "${this.path}": ${(error as Error).message}`);
+      throw new Error(
+        `cannot open log file "${excerpt(this.path)}": ${excerpt((error as Error).message)}`,
+      );
     }
     this.#file.close();
     this.#file = file;
@@ -161,11 +164,13 @@ export class LogFile {
         return file;
       } catch (error) {
         if (error instanceof Deno.errors.AlreadyExists) continue;
-        throw new Error(`cannot open log file "${this.path}": ${(error as Error).message}`);
+        throw new Error(
+          `cannot open log file "${excerpt(this.path)}": ${excerpt((error as Error).message)}`,
+        );
       }
     }
     throw new Error(
-      `cannot open log file "${this.name}.*": all ${LOG_FILES_MAX} numbers are taken`,
+      `cannot open log file "${excerpt(this.name)}.*": all ${LOG_FILES_MAX} numbers are taken`,
     );
   }
 

@@ -23,6 +23,7 @@ export function nearestName(word: string, names: Iterable<string>): string | und
   let nearest: string | undefined;
   let nearestEdits = Infinity;
   for (const name of names) {
+    if (Math.abs(word.length - name.length) > EDITS_MAX) continue;
     const edits: number = levenshteinDistance(word.toLowerCase(), name.toLowerCase());
     if (edits < nearestEdits) [nearest, nearestEdits] = [name, edits];
   }

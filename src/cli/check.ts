@@ -6,6 +6,7 @@
 
 import { dirname } from "node:path";
 import { formatAddress, parseAddress } from "../base/address.ts";
+import { excerpt } from "../base/excerpt.ts";
 import type { Config } from "../config/config.ts";
 import type { ConfigView } from "../config/config_view.ts";
 import { type ConfigChange, printed, restartNeeded } from "../config/difference.ts";
@@ -112,7 +113,9 @@ async function findFolders(config: Config, isProxy: boolean): Promise<void> {
   for (const [key, path] of files.filter(([, , isWritten]) => isWritten)) {
     const folder = dirname(path);
     const found = await Deno.stat(folder).catch(() => undefined);
-    if (found?.isDirectory !== true) throw new Error(`${key} = "${path}": no folder "${folder}"`);
+    if (found?.isDirectory !== true) {
+      throw new Error(`${key} = "${excerpt(path)}": no folder "${excerpt(folder)}"`);
+    }
   }
 }
 

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { excerpt } from "../base/excerpt.ts";
 import { Secret } from "../base/secret.ts";
 import { suggestion } from "../base/nearest.ts";
 import { ConfigError } from "./error.ts";
@@ -108,13 +109,14 @@ export function readEntries(
     const kind = key.startsWith(USER) ? "users" : KINDS.get(key);
     if (kind === undefined) {
       const hint = suggestion(key, [...KINDS.keys()]);
-      throw new ConfigError(`${at}: unknown key ${JSON.stringify(key)}${hint}`);
+      throw new ConfigError(`${at}: unknown key ${JSON.stringify(excerpt(key))}${hint}`);
     }
     const isSecret = kind === "secret" || kind === "token" || kind === "users";
-    checkVisible(value, isSecret ? CONTROL : INVISIBLE, `${at}: ${key}`);
+    const shown = `${at}: ${excerpt(key)}`;
+    checkVisible(value, isSecret ? CONTROL : INVISIBLE, shown);
     const before = entries.get(key)?.at.slice(file.length + 1);
     if (before !== undefined && kind === "users") {
-      throw new ConfigError(`${at}: ${key}: ${TWICE}, see line ${before}`);
+      throw new ConfigError(`${shown}: ${TWICE}, see line ${before}`);
     }
     if (before !== undefined) {
       warnings.push(`${at}: ${key} is set twice: this line is used, line ${before} is ignored`);

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { excerpt } from "../base/excerpt.ts";
 import { formatByteSize } from "../base/byte_size.ts";
 import { backendLogin, type Config, type ConfigReader } from "./config.ts";
 import { ConfigError } from "./error.ts";
@@ -55,6 +56,7 @@ export function checkRules(
   checkAnnounced(config, entries, file);
   checkJodis(config, entries, file, warnings);
   checkBackendUser(config, entries);
+  checkCoordinatorAuth(config, entries, file);
   warnUnused(config, entries, warnings);
   checkTlsKeys(config, entries, file, warnings);
   const bounded = boundSessionBuffer(config, entries);
@@ -158,6 +160,17 @@ function checkJodis(config: Config, entries: Lines, file: string, warnings: stri
   );
 }
 
+/** Refuses what is no user and password where the coordinator takes them. */
+function checkCoordinatorAuth(
+  { coordinator, coordinatorAuth: auth }: Config,
+  entries: Lines,
+  file: string,
+): void {
+  if (coordinator === "embedded" || !auth.isSet || /^[^:]+:./.test(auth.reveal())) return;
+  const at = entries.get("coordinator_auth")?.at ?? file;
+  throw new ConfigError(`${at}: coordinator_auth must be user:password`);
+}
+
 /** Checks the users: AUTH needs a password, so a user name alone would never be sent. */
 function checkBackendUser(config: Config, entries: Lines): void {
   if (config.backendUser !== "" && !backendLogin(config).password.isSet) {
@@ -180,7 +193,9 @@ function checkTlsKeys(
   file: string,
   warnings: string[],
 ): void {
-  const at = (key: string) => entries.get(key)?.at ?? file;
+  const isSet = (key: string) => (entries.get(key)?.value ?? "") !== "";
+  const at = (key: string, other = key) =>
+    entries.get(isSet(key) || !isSet(other) ? key : other)?.at ?? file;
   try {
     warnings.push(...checkTls(config, at));
   } catch (error) {
@@ -219,7 +234,7 @@ function boundSessionBuffer(config: Config, entries: Lines): Config {
   if (entry === undefined) return { ...config, sessionMaxBufferBytes: proxyMaxBufferBytes };
   const limit = `proxy_max_buffer (${formatByteSize(proxyMaxBufferBytes)})`;
   throw new ConfigError(
-    `${entry.at}: session_max_buffer = "${entry.value}": must not be above ${limit}`,
+    `${entry.at}: session_max_buffer = "${excerpt(entry.value)}": must not be above ${limit}`,
   );
 }
 
@@ -241,6 +256,6 @@ export function describeBadValue(
   const value = entry?.value ?? row.default;
   const part = foreignPart(value);
   const hint = part === undefined ? "" : ` (${part} of the value)`;
-  const shown = isSecretKey(row) ? "***" : JSON.stringify(value);
+  const shown = isSecretKey(row) ? "***" : JSON.stringify(excerpt(value));
   return `${at}: ${row.key} = ${shown}: ${rule}${hint}`;
 }

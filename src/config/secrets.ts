@@ -9,6 +9,7 @@
  * @module
  */
 
+import { excerpt } from "../base/excerpt.ts";
 import type { ConfigKey } from "./key.ts";
 
 /** Largest file of a secret, in bytes. */
@@ -111,7 +112,7 @@ export function findSecret(
 
 /** The lines of a secret's file; the messages begin with `at`. */
 function readSecretFile(path: string, sources: SecretSources, at: string): readonly string[] {
-  const fail = (rule: string) => new Error(`${at} = ${JSON.stringify(path)}: ${rule}`);
+  const fail = (rule: string) => new Error(`${at} = ${JSON.stringify(excerpt(path))}: ${rule}`);
   let bytes: Uint8Array;
   try {
     bytes = sources.read(path);

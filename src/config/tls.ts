@@ -24,6 +24,11 @@ export interface TlsConfig {
   readonly httpTlsKey: string;
   readonly dashboardAddr: HttpAddress | undefined;
   readonly dashboardCa: string;
+  readonly coordinator: "embedded" | "zookeeper" | "etcd";
+  readonly coordinatorCert: string;
+  readonly coordinatorKey: string;
+  readonly jodisName: "zookeeper" | "etcd";
+  readonly jodisServers: readonly string[];
 }
 
 /** A file and the key that names it. */
@@ -42,6 +47,8 @@ interface NamedFiles {
 /** A key that is set, and what must be so then. */
 interface TlsRule {
   readonly key: string;
+  /** Another key that may be set without it. */
+  readonly other?: string;
   isSet(config: TlsConfig): boolean;
   isKept(config: TlsConfig): boolean;
   readonly rule: string;
@@ -80,6 +87,11 @@ const RULES: readonly TlsRule[] = [
     "backend_tls_key",
     ({ backendTlsCert, backendTlsKey }) => [backendTlsCert, backendTlsKey],
   ),
+  pair(
+    "coordinator_cert",
+    "coordinator_key",
+    (config) => speaksEtcd(config) ? [config.coordinatorCert, config.coordinatorKey] : ["", ""],
+  ),
 ];
 
 /** Keys that have no effect without another one. */
@@ -106,6 +118,10 @@ const UNUSED: readonly TlsRule[] = [
   ofServers("backend_tls_cert", ({ backendTlsCert }) => backendTlsCert),
   ofServers("backend_tls_server_name", ({ backendTlsServerName }) => backendTlsServerName),
 ];
+
+function speaksEtcd({ coordinator, jodisName, jodisServers }: TlsConfig): boolean {
+  return coordinator === "etcd" || (jodisName === "etcd" && jodisServers.length > 0);
+}
 
 /** Whether the processes of the product speak https to each other. */
 export function speaksHttps({ httpTlsCert, dashboardAddr }: TlsConfig): boolean {
@@ -143,7 +159,7 @@ function pair(
   values: (config: TlsConfig) => readonly [cert: string, key: string],
 ): TlsRule {
   return {
-    key: cert,
+    ...{ key: cert, other: key },
     isSet: (config) => values(config).some((value) => value !== ""),
     isKept: (config) => values(config).every((value) => value !== ""),
     rule: `and ${key} must be set together`,
@@ -153,13 +169,16 @@ function pair(
 /**
  * Checks the keys about TLS against each other.
  *
- * @param at Where a key is, for a message: `config.ini:12`.
+ * @param at Where a key is, for a message: `config.ini:12`; of two keys, that which is set.
  * @returns The keys that have no effect, for warnings.
  * @throws {Error} When one needs another that is not set.
  */
-export function checkTls(config: TlsConfig, at: (key: string) => string): string[] {
-  for (const { key, isSet, isKept, rule } of RULES) {
-    if (isSet(config) && !isKept(config)) throw new Error(`${at(key)}: ${key} ${rule}`);
+export function checkTls(
+  config: TlsConfig,
+  at: (key: string, other?: string) => string,
+): string[] {
+  for (const { key, other, isSet, isKept, rule } of RULES) {
+    if (isSet(config) && !isKept(config)) throw new Error(`${at(key, other)}: ${key} ${rule}`);
   }
   return UNUSED.filter(({ isSet, isKept }) => isSet(config) && !isKept(config))
     .map(({ key, rule }) => `${at(key)}: ${key} ${rule}`);

@@ -13,6 +13,7 @@ import {
   parseListenAddress,
 } from "../base/address.ts";
 import { formatByteSize, parseByteSize } from "../base/byte_size.ts";
+import { excerpt } from "../base/excerpt.ts";
 import { Secret } from "../base/secret.ts";
 import { isZone, ZONE_RULE } from "../base/zone.ts";
 import type { ConfigKey, ConfigKind } from "./key.ts";
@@ -246,7 +247,7 @@ function readAddresses(text: string): readonly Address[] {
   const addresses = splitList(text).map(parseAddress);
   const seen = new Set<string>();
   for (const address of addresses.map(formatAddress)) {
-    if (seen.has(address)) throw new SyntaxError(`must not name "${address}" twice`);
+    if (seen.has(address)) throw new SyntaxError(`must not name "${excerpt(address)}" twice`);
     seen.add(address);
   }
   return addresses;

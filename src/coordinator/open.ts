@@ -5,6 +5,7 @@
  * @module
  */
 
+import { excerpt } from "../base/excerpt.ts";
 import type { Config } from "../config/config.ts";
 import { ConfigError } from "../config/error.ts";
 import type { Coordinator, ReadableTree } from "./coordinator.ts";
@@ -30,12 +31,9 @@ export async function openCoordinator(
   switch (config.coordinator) {
     case "embedded":
       return await EmbeddedCoordinator.open({ dir: config.embeddedDir });
-    case "zookeeper": {
-      checkAuth(config);
+    case "zookeeper":
       return await openZookeeper(coordinatorEndpoints, session);
-    }
     case "etcd": {
-      checkAuth(config);
       const [endpoints, tls] = [etcdUrls(coordinatorEndpoints), await readTls(config)];
       const { EtcdCoordinator } = await import("./etcd/etcd.ts");
       return await EtcdCoordinator.open({ endpoints, tls, ...session });
@@ -84,22 +82,13 @@ export async function readEtcd2(
   folders: readonly string[],
 ): Promise<ReadableTree | undefined> {
   if (config.coordinator !== "etcd") return undefined;
-  checkAuth(config);
   const [endpoints, tls] = [etcdUrls(config.coordinatorEndpoints), await readTls(config)];
   const { Etcd2Tree } = await import("./etcd/etcd2_tree.ts");
   return await Etcd2Tree.load({ endpoints, tls, auth: config.coordinatorAuth }, folders);
 }
 
-function checkAuth({ coordinatorAuth }: Config): void {
-  if (!coordinatorAuth.isSet || /^[^:]+:./.test(coordinatorAuth.reveal())) return;
-  throw new ConfigError("coordinator_auth must be user:password");
-}
-
 async function readTls(config: Config): Promise<EtcdTls> {
   const { coordinatorCa, coordinatorCert, coordinatorKey } = config;
-  if ((coordinatorCert === "") !== (coordinatorKey === "")) {
-    throw new ConfigError("coordinator_cert and coordinator_key must be set together");
-  }
   return {
     ca: await readPem("coordinator_ca", coordinatorCa),
     cert: await readPem("coordinator_cert", coordinatorCert),
@@ -113,7 +102,9 @@ async function readPem(configKey: string, file: string): Promise<string | undefi
     const text = await Deno.readTextFile(file);
     if (text.includes("-----BEGIN ")) return text;
   } catch (error) {
-    throw new ConfigError(`${configKey} = "${file}" cannot be read: ${(error as Error).message}`);
+    throw new ConfigError(
+      `${configKey} = "${excerpt(file)}" cannot be read: ${excerpt((error as Error).message)}`,
+    );
   }
-  throw new ConfigError(`${configKey} = "${file}" is not a PEM file`);
+  throw new ConfigError(`${configKey} = "${excerpt(file)}" is not a PEM file`);
 }

@@ -9,6 +9,7 @@
  * @module
  */
 
+import { excerpt } from "../base/excerpt.ts";
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { createSecureContext } from "node:tls";
 import { logger } from "../base/log.ts";
@@ -146,7 +147,7 @@ async function readPem(file: TlsFile): Promise<string> {
 }
 
 function bad({ key, path }: TlsFile, reason: string): Error {
-  return new Error(`${key} = "${path}": ${reason}`);
+  return new Error(`${key} = "${excerpt(path)}": ${reason}`);
 }
 
 /**

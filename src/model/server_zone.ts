@@ -4,6 +4,7 @@
  * @module
  */
 
+import { excerpt } from "../base/excerpt.ts";
 import { isZone, ZONE_RULE } from "../base/zone.ts";
 import { decodeRecord, encodeRecord, listOf, recordOf, text } from "./record.ts";
 
@@ -41,5 +42,5 @@ export function encodeServerZones(zones: readonly ServerZone[]): string {
  */
 export function parseZone(text: string): string {
   if (isZone(text)) return text;
-  throw new SyntaxError(`"${text}" is not a zone: ${ZONE_RULE}`);
+  throw new SyntaxError(`"${excerpt(text)}" is not a zone: ${ZONE_RULE}`);
 }

@@ -10,6 +10,7 @@ import { hasSpaces } from "../acl/selector.ts";
 import { DEFAULT_USER, User, type UserRecord } from "../acl/user.ts";
 import { bytesOfText, textOfBytes } from "../acl/users.ts";
 import type { UsersSource } from "../acl/users_owner.ts";
+import { excerpt } from "../base/excerpt.ts";
 import { logger } from "../base/log.ts";
 import { replaceFile } from "../base/replace_file.ts";
 import type { Config } from "../config/config.ts";
@@ -45,7 +46,7 @@ export async function readUsers(config: Config): Promise<StartUsers> {
 
 /** Makes a user of a line of config.ini. */
 function userOfLine({ name, rules, at }: ConfigUser): UserRecord {
-  const fail = (what: string) => new ConfigError(`${at}: user.${name}: ${what}`);
+  const fail = (what: string) => new ConfigError(`${at}: user.${excerpt(name)}: ${what}`);
   if (name === "" || hasSpaces(bytesOfText(name))) {
     throw fail("Spaces not allowed in ACL usernames");
   }
@@ -53,7 +54,7 @@ function userOfLine({ name, rules, at }: ConfigUser): UserRecord {
   const words = bytesOfText(rules.reveal()).split(" ").filter((word) => word !== "");
   const merged = mergeSelectors(words);
   if ("unmatched" in merged) {
-    throw fail(`Unmatched parenthesis in acl selector starting at '${merged.unmatched}'`);
+    throw fail(`Unmatched parenthesis in acl selector starting at '${excerpt(merged.unmatched)}'`);
   }
   for (const rule of merged.rules) {
     const error = user.apply(rule);
@@ -73,7 +74,7 @@ function userOfLine({ name, rules, at }: ConfigUser): UserRecord {
 
 /** A rule for a message: without its password, also where this is glued to something or in a selector. */
 function shown(rule: string): string {
-  return textOfBytes(rule.replace(/([><#!])[^ )]+/g, "$1***"));
+  return excerpt(textOfBytes(rule.replace(/([><#!])[^ )]+/g, "$1***")));
 }
 
 /** `password` is the default user's, and the file has another one: an operator expects both to be right. */
@@ -103,7 +104,7 @@ class AclFile implements UsersSource {
     try {
       bytes = await Deno.readFile(this.#path);
     } catch (error) {
-      const text = `Error loading ACLs, opening file '${this.#path}': ${reasonOf(error)}`;
+      const text = `Error loading ACLs, opening file '${excerpt(this.#path)}': ${reasonOf(error)}`;
       return { users: [], errors: [bytesOfText(text)] };
     }
     return readAclFile(latin1(bytes), bytesOfText(this.#path));

@@ -99,7 +99,8 @@ Deno.test("what cannot be used to open etcd is said before it is tried", async (
     [{ coordinator_ca: import.meta.filename! }, "is not a PEM file"],
   ];
   for (const [keys, message] of cases) {
-    await assertRejects(() => openConfig("127.0.0.1:2", keys), ConfigError, message);
+    const opened = async () => await openConfig("127.0.0.1:2", keys);
+    await assertRejects(opened, ConfigError, message);
   }
 });
 

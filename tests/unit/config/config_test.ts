@@ -5,6 +5,7 @@
  */
 
 import {
+  assert,
   assertEquals,
   assertInstanceOf,
   assertMatch,
@@ -382,6 +383,34 @@ Deno.test("loadConfig() reads UTF-8, with or without its mark, and names what is
     assertEquals(wide.message, `${file}: the file is UTF-16: save it as UTF-8`);
   } finally {
     await Deno.remove(file);
+  }
+});
+
+Deno.test("a message quotes a value of any size in part", () => {
+  const long = "x".repeat(1_000_000);
+  for (
+    const text of [
+      `max_clients = ${long}`,
+      `${long} = 1`,
+      `user.${long} = on\nuser.${long} = on`,
+      `user.${long} = a\tb`,
+      `zone = ${long}`,
+      `servers = ${long}`,
+      `servers = ${long}:1,${long}:1`,
+      `servers = ${long}:x`,
+      `zk = https://${long}/`,
+      `zk = ${long}/a`,
+      `addr = ${long}`,
+      `addr = [${long}]`,
+      `coordinator = ${long}`,
+      `session_max_buffer = ${long}`,
+      `webhook_url = ${long}`,
+      `announce_addr = 0.0.0.0:1\nhttp_names = ${long}/`,
+      `password_file = /${long}`,
+    ]
+  ) {
+    const { length } = complaint(text);
+    assert(length < 700, `${text.slice(0, 30)}…: ${length}`);
   }
 });
 

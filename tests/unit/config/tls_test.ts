@@ -19,7 +19,19 @@ Deno.test("a key that needs another one is refused with its line", () => {
   );
   const half = "tls_cert and tls_key must be set together";
   assertEquals(refusal("tls_cert = a.pem"), `config.ini:1: ${half}`);
-  assertEquals(refusal("tls_key = a.pem"), `config.ini: ${half}`);
+  assertEquals(refusal("tls_key = a.pem"), `config.ini:1: ${half}`);
+  for (const pair of ["http_tls", "backend_tls", "coordinator"]) {
+    const both = `${pair}_cert and ${pair}_key must be set together`;
+    const place = [
+      ...["coordinator = etcd", "zk = a:1", "product = a", "proxy_id = p", "dashboard_addr = d:1"],
+      "backend_tls = on",
+    ];
+    for (const name of ["cert", "key"]) {
+      assertEquals(refusal(...place, `${pair}_${name} = a.pem`), `config.ini:7: ${both}`);
+      const empty = `${pair}_${name === "cert" ? "key" : "cert"} =`;
+      assertEquals(refusal(...place, empty, `${pair}_${name} = a`), `config.ini:8: ${both}`);
+    }
+  }
   assertEquals(
     refusal("tls_addr = :1", "tls_cert = a", "tls_key = b", "tls_auth_clients = yes"),
     "config.ini:4: tls_auth_clients needs tls_client_ca",
