@@ -69,11 +69,11 @@ function dispatchOverseen(
     credit.isRefused = true; // it is dispatched again
     return;
   }
-  const isShown = shared.monitors.isActive && mayBeShown(client, known, parser);
   const { extras } = client;
+  const refusal = extras?.isMonitor ? refuseToMonitor(shared.scripts, known, parser) : "";
+  const isShown = refusal === "" && shared.monitors.isActive && mayBeShown(client, known, parser);
   extras?.dispatching();
   const untracked = untrackedKeys(client, known, parser);
-  const refusal = extras?.isMonitor ? refuseToMonitor(shared.scripts, known, parser) : "";
   if (refusal === "") dispatchCommand(client, found, parser);
   else client.answer(errorReply(refusal));
   if (untracked.length > 0 && !credit.isRefused) extras?.tracking?.readUntracked(untracked);

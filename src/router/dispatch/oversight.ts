@@ -9,6 +9,7 @@ import type { Arguments } from "../../resp/arguments.ts";
 import { latin1 } from "../../resp/latin1.ts";
 import type { RequestParser } from "../../resp/request_parser.ts";
 import type { Client } from "../client/client.ts";
+import { whileSubscribed } from "../local/pubsub.ts";
 import { isShown } from "../monitor/monitors.ts";
 import type { ScriptTexts } from "./script_texts.ts";
 import { admit } from "./admit.ts";
@@ -75,5 +76,5 @@ export function mayBeShown(
   parser: RequestParser,
 ): boolean {
   return command !== undefined && isShown(command) &&
-    admit(client, command, parser, parser.count) === "";
+    whileSubscribed(client, command, admit(client, command, parser, parser.count)) === "";
 }

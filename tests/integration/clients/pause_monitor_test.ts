@@ -202,6 +202,35 @@ Deno.test("MONITOR shows the lines that redis-server shows, and ends with RESET"
   assertEquals(proxy.router.shared.isOverseen, false);
 });
 
+Deno.test("MONITOR does not show what its client, or one that subscribes, was refused", async () => {
+  await using redis = await RedisServer.start();
+  await using backend = await RedisServer.start();
+  await using proxy = await RouterServer.start({ servers: [backend] });
+  const seen: string[][] = [];
+  for (const port of [redis.port, proxy.port]) {
+    using monitor = await RespClient.connect(port);
+    using subscriber = await RespClient.connect(port);
+    using client = await RespClient.connect(port);
+    await subscriber.call("SUBSCRIBE", "c");
+    assertEquals(await monitor.call("MONITOR"), "OK");
+    const lines: string[] = [];
+    const next = async () => {
+      const line = utf8.decode((await monitor.read()).raw).trim();
+      lines.push(line.replace(/^\+[\d.]+ \[0 [^\]]+\]/, "+"));
+      return line;
+    };
+    await monitor.send("GET", "k");
+    assertMatch(await next(), /interact with the keyspace/);
+    await subscriber.send("GET", "k");
+    assertMatch(utf8.decode((await subscriber.read()).raw), /Can't execute 'get'/);
+    await client.call("GET", "last");
+    while (!(await next()).includes("last"));
+    seen.push(lines);
+  }
+  assertEquals(seen[1], seen[0]);
+  assertEquals(seen[0]!.length, 2);
+});
+
 Deno.test("a client that watches asks for no keys, and one that does not read is closed", async () => {
   await using redis = await RedisServer.start();
   const options = { sessionBufferBytesMax: 8 * 1024 * 1024 };
