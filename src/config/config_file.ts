@@ -5,6 +5,7 @@
  * @module
  */
 
+import { fileFault } from "../base/file_fault.ts";
 import { replaceFile } from "../base/replace_file.ts";
 import { ConfigError } from "./error.ts";
 import { decodeConfig } from "./lines.ts";
@@ -84,7 +85,5 @@ async function keepOwner(path: string, uid: number | null, gid: number | null): 
 
 function reasonOf(error: unknown): string {
   if (error instanceof Deno.errors.NotFound) return "no such file";
-  return error instanceof Error
-    ? error.message.replace(/:? ?(open|readfile).*$/, "")
-    : String(error);
+  return fileFault(error).replace(/:? ?(open|readfile).*$/, "");
 }

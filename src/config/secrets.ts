@@ -10,6 +10,7 @@
  */
 
 import { excerpt } from "../base/excerpt.ts";
+import { fileFault } from "../base/file_fault.ts";
 import type { ConfigKey } from "./key.ts";
 
 /** Largest file of a secret, in bytes. */
@@ -138,5 +139,5 @@ function readSecretFile(path: string, sources: SecretSources, at: string): reado
 function reasonOf(error: unknown): string {
   if (error instanceof Deno.errors.NotFound) return "no such file";
   if (error instanceof Deno.errors.PermissionDenied) return "permission denied";
-  return (error as Error).message.replace(/:? ?(open|readfile|stat).*$/, "");
+  return fileFault(error).replace(/:? ?(open|readfile|stat).*$/, "");
 }

@@ -6,6 +6,7 @@
  */
 
 import { excerpt } from "../base/excerpt.ts";
+import { fileFault } from "../base/file_fault.ts";
 import type { Config } from "../config/config.ts";
 import { ConfigError } from "../config/error.ts";
 import type { Coordinator, ReadableTree } from "./coordinator.ts";
@@ -103,7 +104,7 @@ async function readPem(configKey: string, file: string): Promise<string | undefi
     if (text.includes("-----BEGIN ")) return text;
   } catch (error) {
     throw new ConfigError(
-      `${configKey} = "${excerpt(file)}" cannot be read: ${excerpt((error as Error).message)}`,
+      `${configKey} = "${excerpt(file)}" cannot be read: ${excerpt(fileFault(error))}`,
     );
   }
   throw new ConfigError(`${configKey} = "${excerpt(file)}" is not a PEM file`);

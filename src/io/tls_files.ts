@@ -9,6 +9,7 @@
  * @module
  */
 
+import { fileFault } from "../base/file_fault.ts";
 import { excerpt } from "../base/excerpt.ts";
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { createSecureContext } from "node:tls";
@@ -140,7 +141,7 @@ async function readPem(file: TlsFile): Promise<string> {
     text = await Deno.readTextFile(file.path);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) throw bad(file, "no such file");
-    throw bad(file, `cannot be read: ${(error as Error).message.replace(/ \(os error.*$/, "")}`);
+    throw bad(file, `cannot be read: ${fileFault(error).replace(/ \(os error.*$/, "")}`);
   }
   if (!text.includes("-----BEGIN ")) throw bad(file, "is not a PEM file");
   return text;

@@ -11,6 +11,7 @@ import { DEFAULT_USER, User, type UserRecord } from "../acl/user.ts";
 import { bytesOfText, textOfBytes } from "../acl/users.ts";
 import type { UsersSource } from "../acl/users_owner.ts";
 import { excerpt } from "../base/excerpt.ts";
+import { fileFault } from "../base/file_fault.ts";
 import { logger } from "../base/log.ts";
 import { replaceFile } from "../base/replace_file.ts";
 import type { Config } from "../config/config.ts";
@@ -130,5 +131,5 @@ class AclFile implements UsersSource {
 function reasonOf(error: unknown): string {
   if (error instanceof Deno.errors.NotFound) return "No such file or directory";
   if (error instanceof Deno.errors.PermissionDenied) return "Permission denied";
-  return (error as Error).message;
+  return fileFault(error);
 }

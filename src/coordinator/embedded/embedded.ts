@@ -13,6 +13,8 @@
  * @module
  */
 
+import { excerpt } from "../../base/excerpt.ts";
+import { fileFault } from "../../base/file_fault.ts";
 import { logger } from "../../base/log.ts";
 import {
   CALL_TIMEOUT_MS,
@@ -123,8 +125,9 @@ export class EmbeddedCoordinator implements Coordinator {
       return coordinator;
     } catch (error) {
       fileLock?.close();
-      const reason = error instanceof Error ? error.message : String(error);
-      throw new CoordinatorError(ROOT_PATH, `cannot open embedded_dir "${options.dir}": ${reason}`);
+      const dir = excerpt(options.dir);
+      const reason = fileFault(error).replace(/( \(os error \d+\)): mkdir .*$/, "$1");
+      throw new CoordinatorError(ROOT_PATH, `cannot open embedded_dir "${dir}": ${reason}`);
     }
   }
 

@@ -199,9 +199,13 @@ export class Journal {
 
   #readChanges(): void {
     const bytes = readRange(this.#file, this.#offset, this.#file.statSync().size);
-    const { lines, offset } = parseLines<ChangesLine>(bytes);
-    this.#offset += offset;
-    for (const { v, changes } of lines) this.#tree.apply(v, changes, this.#observer);
+    const begin = this.#offset;
+    for (const { value: { v, changes }, end } of parseLines<ChangesLine>(bytes).lines) {
+      // As where a journal, or a part of it, was written into it once more.
+      if (v !== this.#tree.version + 1 || !Array.isArray(changes)) throw this.#damaged();
+      this.#tree.apply(v, changes, this.#observer);
+      this.#offset = begin + end;
+    }
   }
 
   /** Cuts off what a crashed writer left behind the last whole line. */
@@ -211,10 +215,20 @@ export class Journal {
     const newline = tail.indexOf(NEWLINE);
     // A whole line after one that is not whole was never left by a crash: better stop than lose it.
     if (newline >= 0 && parseLines(tail.subarray(newline + 1)).lines.length > 0) {
-      throw new JournalError(`journal "${this.#path}" is damaged at byte ${this.#offset}`);
+      throw this.#damaged();
     }
     await this.#file.truncate(this.#offset);
   }
+
+  #damaged(): JournalError {
+    return damagedAt(this.#file, this.#offset, this.#path);
+  }
+}
+
+/** @param offset Where the line begins that is damaged, from the beginning of the file. */
+function damagedAt(file: Deno.FsFile, offset: number, path: string): JournalError {
+  const line = readRange(file, 0, offset).filter((byte) => byte === NEWLINE).length + 1;
+  return new JournalError(`journal "${path}" is damaged at byte ${offset}, line ${line}`);
 }
 
 // -- the file --
@@ -271,8 +285,8 @@ async function syncFolder(folder: string): Promise<void> {
 
 function readHeader(file: Deno.FsFile, path: string): Header {
   const bytes = readRange(file, 0, HEADER_BYTES);
-  const [header] = parseLines<Header>(bytes).lines;
-  if (header === undefined) throw new JournalError(`journal "${path}" is damaged at byte 0`);
+  const header = parseLines<Header>(bytes).lines[0]?.value;
+  if (header === undefined) throw damagedAt(file, 0, path);
   if (header.journal !== FORMAT) {
     throw new JournalError(`journal "${path}" has format ${header.journal}: this program reads 1`);
   }
@@ -283,11 +297,14 @@ function readSnapshot(file: Deno.FsFile, header: Header, path: string): Tree {
   const bytes = readRange(file, HEADER_BYTES, header.snapshotBytes);
   const { lines, offset } = parseLines<{ entries: SnapshotEntry[] }>(bytes);
   if (HEADER_BYTES + offset !== header.snapshotBytes) {
-    throw new JournalError(`journal "${path}" is damaged at byte ${HEADER_BYTES + offset}`);
+    throw damagedAt(file, HEADER_BYTES + offset, path);
   }
   const tree = new Tree();
-  for (const { entries } of lines) {
+  let begin = HEADER_BYTES;
+  for (const { value: { entries }, end } of lines) {
+    if (!Array.isArray(entries)) throw damagedAt(file, begin, path);
     for (const entry of entries) tree.restore(entry);
+    begin = HEADER_BYTES + end;
   }
   tree.restored(header.version);
   return tree;
@@ -327,9 +344,9 @@ function checksumOf(line: Uint8Array): string {
   return checksum.toString(16).padStart(CHECKSUM_BYTES, "0");
 }
 
-/** The whole lines at the beginning of `bytes`, and where the first that is not whole begins. */
-function parseLines<T>(bytes: Uint8Array): { lines: T[]; offset: number } {
-  const lines: T[] = [];
+/** The whole lines at the beginning of `bytes`, where each ends, and where the first that is not whole begins. */
+function parseLines<T>(bytes: Uint8Array): { lines: { value: T; end: number }[]; offset: number } {
+  const lines: { value: T; end: number }[] = [];
   const decoder = new TextDecoder();
   let offset = 0;
   while (offset < bytes.length) {
@@ -338,8 +355,11 @@ function parseLines<T>(bytes: Uint8Array): { lines: T[]; offset: number } {
     const line = bytes.subarray(offset, newline);
     const checksum = decoder.decode(line.subarray(0, CHECKSUM_BYTES));
     if (checksum !== checksumOf(bytes.subarray(offset, newline + 1))) break;
-    lines.push(JSON.parse(decoder.decode(line.subarray(CHECKSUM_BYTES + 1))));
     offset = newline + 1;
+    lines.push({
+      value: JSON.parse(decoder.decode(line.subarray(CHECKSUM_BYTES + 1))),
+      end: offset,
+    });
   }
   return { lines, offset };
 }

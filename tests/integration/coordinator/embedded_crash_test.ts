@@ -241,8 +241,48 @@ Deno.test("embedded store says why it cannot be opened", () =>
     await assertRejects(
       () => EmbeddedCoordinator.open({ dir: `${dir}/store` }),
       CoordinatorError,
-      "is damaged at byte 0",
+      "is damaged at byte 0, line 1",
     );
+    for (const place of ["/proc/self/store", "/dev/store", "/sys/store"]) {
+      const { message } = await assertRejects(
+        () => EmbeddedCoordinator.open({ dir: place }),
+        CoordinatorError,
+        "the runtime uses no files there",
+      );
+      assertEquals(message.includes("allow-all"), false);
+    }
+    const long = await assertRejects(
+      () => EmbeddedCoordinator.open({ dir: `${dir}/${"x".repeat(3_000)}` }),
+      CoordinatorError,
+    );
+    assert(long.message.length < 400, long.message);
+  }));
+
+Deno.test("embedded store names file and line where a journal was written into it once more", () =>
+  withFolder(async (dir) => {
+    await withStore(dir, async (coordinator) => {
+      await coordinator.create("/a", "1");
+      await coordinator.create("/b", "2");
+    });
+    const journal = `${dir}/journal`;
+    const text = await Deno.readTextFile(journal);
+    const lines = text.split("\n").slice(0, -1);
+    for (
+      const [more, line] of [[text, 1], [`${lines.at(-1)}\n`, 1], [`${lines[1]}\n`, 1]] as const
+    ) {
+      await Deno.writeTextFile(journal, text + more);
+      await assertRejects(
+        () => EmbeddedCoordinator.open({ dir }),
+        CoordinatorError,
+        `journal "${await Deno.realPath(dir)}/journal" is damaged at byte ${text.length}, ` +
+          `line ${lines.length + line}`,
+      );
+      assertEquals(await Deno.readTextFile(journal), text + more);
+    }
+    await Deno.writeTextFile(journal, text);
+    await withStore(dir, async (coordinator) => {
+      assertEquals(await coordinator.children("/"), ["a", "b"]);
+    });
   }));
 
 Deno.test("embedded store fills 1024 slots in one change, or none of them", () =>
