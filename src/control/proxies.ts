@@ -247,6 +247,10 @@ export function causeOfFetch(error: unknown): string {
   if (!(error instanceof Error)) return `${error}`;
   if (error.name === "TimeoutError") return `no answer within ${ANSWER_MS} ms`;
   if (error.cause instanceof Error) return causeOfFetch(error.cause);
+  const blocked = /\bport (\d+) (?:is|are) blocked/i.exec(error.message)?.[1];
+  if (blocked !== undefined) {
+    return `HTTP clients refuse port ${blocked}, as browsers do: have it listen on another port`;
+  }
   const text = error.message.replace(/^error sending request for url \([^)]*\):? ?/, "");
   return /refused/i.test(text) ? "connection refused" : text.replace(/ \(os error \d+\)$/, "");
 }

@@ -80,7 +80,8 @@ export class ReplyFramer {
           } else if (isCounted(type)) {
             this.#startLength(type);
           } else {
-            this.error = `unexpected reply type 0x${type.toString(16).padStart(2, "0")}`;
+            const byte = `0x${type.toString(16).padStart(2, "0")}`;
+            this.error = `not Redis's protocol: a reply begins with byte ${byte}`;
             return at;
           }
           break;

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertStringIncludes } from "@std/assert";
 import { callCli } from "../../support/cli_call.ts";
 import { freePort } from "../../support/free_port.ts";
 import { tlsFile } from "../../support/tls.ts";
@@ -39,6 +39,27 @@ Deno.test("check finds files that the process could not write, and makes none", 
   for (const line of ["log_file = -", "access_log = stdout", "access_log = off"]) {
     assertEquals((await check(line))[0], 0);
   }
+});
+
+Deno.test("check says plainly what answers no Redis command, and what no HTTP client asks", async () => {
+  using raw = Deno.listen({ port: 0, hostname: "127.0.0.1" });
+  void (async () => {
+    for await (const conn of raw) {
+      await conn.write(new TextEncoder().encode("HTTP/1.1 400 Bad Request\r\n\r\n")).catch(
+        () => {},
+      );
+      conn.close();
+    }
+  })();
+  const addr = `127.0.0.1:${(raw.addr as Deno.NetAddr).port}`;
+  const [code, text] = await check(`servers = ${addr}`);
+  assertEquals(code, 1);
+  assertEquals(
+    text.split("\n")[0],
+    `error: server ${addr}: not Redis's protocol: a reply begins with byte 0x48`,
+  );
+  const { stdout, stderr } = await callCli("check", "-c", "/dev/null", "--http-addr=127.0.0.1:1");
+  assertStringIncludes(stdout + stderr, "HTTP clients refuse port 1, as browsers do");
 });
 
 Deno.test("check warns of a certificate that has expired", async () => {

@@ -83,9 +83,17 @@ Deno.test("ReplyFramer tells the type of the whole reply, not of its last value"
 });
 
 const MALFORMED: readonly (readonly [name: string, bytes: string, error: string])[] = [
-  ["an unknown type", "xyz\r\n", "unexpected reply type 0x78"],
-  ["a line end where a reply begins", "\r\n", "unexpected reply type 0x0d"],
-  ["an unknown type inside an array", "*2\r\n:1\r\n@\r\n", "unexpected reply type 0x40"],
+  ["an unknown type", "xyz\r\n", "not Redis's protocol: a reply begins with byte 0x78"],
+  [
+    "a line end where a reply begins",
+    "\r\n",
+    "not Redis's protocol: a reply begins with byte 0x0d",
+  ],
+  [
+    "an unknown type inside an array",
+    "*2\r\n:1\r\n@\r\n",
+    "not Redis's protocol: a reply begins with byte 0x40",
+  ],
   ["a bulk that is longer than it says", "$3\r\nabcdef\r\n", "bulk is not followed by CR LF"],
   ["a length with a letter", "$1x\r\n", "unexpected byte 0x78 in a length"],
   ["a length with a second sign", "$--1\r\n", "unexpected byte 0x2d in a length"],
