@@ -212,10 +212,15 @@ export class Sentinels {
       const [servers, silent] = this.#toTell();
       if (silent.size > 0 && !isForced) {
         throw new StoreError(
-          `sentinel ${
-            [...silent.keys()].join(", ")
-          } does not answer, and would undo this when it comes ` +
-            "back: start it, remove it (`codis-proxy config sentinel remove`), or force it",
+          silent.size === 1
+            ? `sentinel ${
+              [...silent.keys()][0]
+            } does not answer, and would undo this when it comes back: ` +
+              "start it, remove it (`codis-proxy config sentinel remove`), or force it"
+            : `sentinels ${
+              [...silent.keys()].join(", ")
+            } do not answer, and would undo this when they come ` +
+              "back: start them, remove them (`codis-proxy config sentinel remove`), or force it",
         );
       }
       if (this.#isReplaced(groupId) && !isForced) {

@@ -80,7 +80,10 @@ function readLoad({ monitor }: RebalanceContext): readonly number[] {
   const silent = monitor.proxies.withoutLoad;
   if (silent.length > 0) {
     throw new StoreError(
-      `proxy ${silent.join(", ")} does not report how many requests each slot gets`,
+      `${
+        silent.length === 1 ? `proxy ${silent[0]} does` : `proxies ${silent.join(", ")} do`
+      } not report how ` +
+        "many requests each slot gets",
     );
   }
   return monitor.slotLoad.opsBySlot;

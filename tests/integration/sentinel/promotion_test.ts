@@ -56,7 +56,22 @@ Deno.test("sentinels do not undo a promotion, also not one that slept", async ()
   });
   const refused = await promote(second);
   assertEquals(refused.status, 500);
-  assertMatch(refused.text, /does not answer, and would undo this when it comes back/);
+  assertMatch(
+    refused.text,
+    /^sentinel \S+ does not answer, and would undo this when it comes back/,
+  );
+  const reachable = async () => {
+    const { servers } = (await dashboard.get("/api/sentinels")).json as SentinelsView;
+    return servers.filter(({ is_reachable }) => is_reachable).length;
+  };
+  sentinels[1]!.pause();
+  await until(async () => await reachable() === 1);
+  assertMatch(
+    (await promote(second)).text,
+    /^sentinels \S+, \S+ do not answer, and would undo this when they come back: start them, remove them/,
+  );
+  sentinels[1]!.resume();
+  await until(async () => await reachable() === 2);
   assertEquals((await promote(second, true)).status, 200);
   sentinels[2]!.resume();
   await until(() => doAllSay(dashboard, second), 15_000);

@@ -6,7 +6,7 @@
 
 import { assertEquals, assertRejects } from "@std/assert";
 import { ConnectionLossError } from "../../../src/coordinator/errors.ts";
-import { drainGroup } from "../../../src/migration/rebalance/request.ts";
+import { drainGroup, rebalance } from "../../../src/migration/rebalance/request.ts";
 import { loadMigrateTasks } from "../../../src/store/migrate_tasks.ts";
 import { StoreError } from "../../../src/store/store.ts";
 import { fillingUp } from "../../support/full_store.ts";
@@ -40,6 +40,22 @@ Deno.test("tasks that can be taken back are, and the answer is the cause alone",
     ++asked === 1 ? Promise.resolve() : Promise.reject(new ConnectionLossError("/zk", "gone"));
   await assertRejects(() => newQueue(control).add(0, 40, 2, 0), ConnectionLossError, "gone");
   assertEquals(await loadMigrateTasks(store), []);
+});
+
+Deno.test("a rebalance by requests names all proxies that do not report them", async () => {
+  await using folder = await StoreFolder.make();
+  const store = await folder.openFilled(SERVERS.join(","));
+  const control = new ScriptedControl(store);
+  const withoutLoad = ["one", "two"];
+  const context = {
+    ...{ store, redis: control.redis, migrations: newQueue(control) },
+    monitor: { slotLoad: { opsBySlot: [] }, proxies: { withoutLoad } },
+  };
+  await assertRejects(
+    () => rebalance(context, { by: "ops", isDryRun: true, delayMs: 0 }),
+    StoreError,
+    "proxies one, two do not report how many requests each slot gets",
+  );
 });
 
 Deno.test("a rebalance that stops half-way says which slots are queued", async () => {
