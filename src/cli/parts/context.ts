@@ -7,6 +7,8 @@
  * @module
  */
 
+import { excerpt } from "../../base/excerpt.ts";
+import { fileFault } from "../../base/file_fault.ts";
 import { delay } from "@std/async/delay";
 import { DashboardClient } from "../../api/dashboard_client.ts";
 import {
@@ -290,6 +292,6 @@ export async function isOnDisk(path: string): Promise<boolean> {
     return true;
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
+    throw new Error(`"${excerpt(path)}" cannot be read: ${fileFault(error)}`, { cause: error });
   }
 }

@@ -62,6 +62,14 @@ Deno.test("check says plainly what answers no Redis command, and what no HTTP cl
   assertStringIncludes(stdout + stderr, "HTTP clients refuse port 1, as browsers do");
 });
 
+Deno.test("check says plainly that no store can be at a place, as the start does", async () => {
+  assertEquals(await check("embedded_dir = /proc/self/store"), [
+    1,
+    'error: coordinator embedded: "/proc/self/store" cannot be read: the runtime uses no files there, as below ' +
+    "/proc, /sys and /dev: name another place",
+  ]);
+});
+
 Deno.test("check warns of a certificate that has expired", async () => {
   const [cert, key] = [tlsFile("expired"), tlsFile("expired-key")];
   const [code, text] = await check(
