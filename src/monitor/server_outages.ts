@@ -52,6 +52,11 @@ const TLS_HINT =
   "compare its TLS settings and its certificate with backend_tls, backend_tls_ca, backend_tls_cert and " +
   "backend_tls_server_name in config.ini, and correct what is wrong";
 
+/** What the framer of replies says of what answers there. */
+const OTHER_PROTOCOL = "not Redis's protocol";
+const OTHER_HINT =
+  "look at what listens at this address: it is no Redis server, or one that speaks TLS";
+
 /** See the header. */
 export class ServerOutages {
   readonly #servers: ServerMonitor;
@@ -152,6 +157,8 @@ export class ServerOutages {
         ? LOGIN_HINT
         : TLS_FAULT.test(problem)
         ? TLS_HINT
+        : problem.includes(OTHER_PROTOCOL)
+        ? OTHER_HINT
         : downHint(server, others, this.#isFollowed()),
       forMs,
       // Nobody waits for a server that was taken out of service.

@@ -98,6 +98,8 @@ Deno.test("what to do about a master that is down depends on why, and on who dec
     assertMatch(hint, /backend_tls_ca/, cause);
     assertEquals(/start it again|promote/.test(hint), false);
   }
+  const other = await hintOf("not Redis's protocol: a reply begins with byte 0x48", false);
+  assertMatch(other, /it is no Redis server/);
 });
 
 Deno.test("a master that is restarted before a failover is told with the keys that it has, once it is loaded", async () => {
