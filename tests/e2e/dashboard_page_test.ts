@@ -410,7 +410,7 @@ async function takesDataAsText(place: PagePlace): Promise<void> {
 async function fitsEverywhere(place: PagePlace): Promise<void> {
   place.server.productCount = 12;
   const tab = await visit(place, "overview");
-  for (const width of [375, 1280]) {
+  for (const width of [375, 768, 1024, 1280]) {
     await tab.page.setViewportSize({ width, height: 800 });
     for (const view of ["groups/10.0.1.1:6379", "proxies/proxy_1", "products", ...VIEWS]) {
       await turnTo(tab, view);
@@ -590,7 +590,7 @@ const PROMISES: readonly PagePromise[] = [
   ["shows what was out and is, and lets it be chosen", showsOutages, true],
   ["tells of a change under way whom it waits for and why", showsChange],
   ["takes everything from the cluster as text", takesDataAsText, true],
-  ["fits a desk and a phone", fitsEverywhere, true],
+  ["fits a desk, a tablet and a phone", fitsEverywhere, true],
   ["draws nothing over something else, and no label twice", drawsNothingTwiceOrOver, true],
   ["stays smooth and still while it is kept up to date", staysSmooth],
 ];
