@@ -287,6 +287,8 @@ async function tellsRefusals(place: PagePlace): Promise<void> {
     await dialogButton(tab, "Add group").click();
     await tab.page.locator("dialog .problem").getByText(told.split(" Go to")[0]!).waitFor();
     assertStringIncludes((await tab.text("dialog")).replace(/\s+/g, " "), told);
+    // Whoever has no pointer goes on where he was.
+    await tab.page.locator('dialog button[type="submit"]:focus').waitFor();
   }
   assertEquals(
     await tab.page.getByRole("link", { name: "Go to" }).count(),

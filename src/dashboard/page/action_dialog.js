@@ -109,6 +109,7 @@ function ActionDialog({ action, preset, view, onClose, onShown }) {
   const [state, setState] = useState(/** @type {"asking" | "sending" | "login"} */ ("asking"));
   const isOpen = useRef(true);
   useEffect(() => () => void (isOpen.current = false), []);
+  useKeptFocus(state === "sending");
   const plan = usePreview(action, values, state === "login", () => setState("login"));
 
   const isRefused = refusal !== null && !refusal.wantsToken;
@@ -169,6 +170,22 @@ function ActionDialog({ action, preset, view, onClose, onShown }) {
       }} />`
       : null}
   `;
+}
+
+/**
+ * Gives the focus back to what had it, and lost it because nothing can be used while a request is under way.
+ *
+ * @param {boolean} isSending
+ */
+function useKeptFocus(isSending) {
+  const kept = useRef(/** @type {Element | null} */ (null));
+  if (isSending) kept.current ??= document.activeElement;
+  useEffect(() => {
+    if (isSending) return;
+    const element = kept.current;
+    kept.current = null;
+    if (document.activeElement === document.body && element instanceof HTMLElement) element.focus();
+  }, [isSending]);
 }
 
 /**
