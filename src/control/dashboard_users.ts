@@ -8,6 +8,7 @@ import {
   DASHBOARD_USERS_MAX,
   type DashboardUser,
   encodeDashboardUsers,
+  NO_USER,
   type Role,
 } from "../model/dashboard_user.ts";
 import { loadApiTokens } from "../store/api_tokens.ts";
@@ -36,6 +37,11 @@ export function addUser(
 ): Promise<void> {
   const now = Date.now();
   return edit(access, user.name, `user ${user.name} added, ${user.role}`, (others, old) => {
+    if (Object.values<string>(NO_USER).includes(user.name)) {
+      throw new StoreError(
+        `the audit log calls somebody else ${user.name}: choose another name for the user`,
+      );
+    }
     if (old !== undefined) throw new StoreError(`there is a user ${user.name} already`);
     if (others.length >= DASHBOARD_USERS_MAX) {
       throw new StoreError(`there are ${DASHBOARD_USERS_MAX} users already: remove one first`);

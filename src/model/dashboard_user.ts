@@ -23,6 +23,9 @@ export interface DashboardUser {
   readonly changed_at: number;
 }
 
+/** How the audit log calls those who are no users: no user may be called so. */
+export const NO_USER = { configToken: "dashboard_token", anybody: "anybody" } as const;
+
 /** Most users that a product may have. */
 export const DASHBOARD_USERS_MAX = 256;
 

@@ -22,7 +22,12 @@ import {
   unnamedPage,
 } from "../../api/auth.ts";
 import { isPassword, NO_PASSWORD, TooManyPasswordsError } from "../../base/password_hash.ts";
-import { type DashboardUser, isRoleEnough, type Role } from "../../model/dashboard_user.ts";
+import {
+  type DashboardUser,
+  isRoleEnough,
+  NO_USER,
+  type Role,
+} from "../../model/dashboard_user.ts";
 import type { Store } from "../../store/store.ts";
 import { AccessRecords } from "./access_records.ts";
 import type { Identity, Refusal } from "./identity.ts";
@@ -122,7 +127,7 @@ export class AccessGate {
     const { request } = incoming;
     const bearer = bearerIn(request);
     if (bearer !== undefined && policy.token.isSet && isToken(policy.token, request)) {
-      return { name: "dashboard_token", role: "admin", kind: "token" };
+      return { name: NO_USER.configToken, role: "admin", kind: "token" };
     }
     if (!await this.records.areKnown()) return NOT_READ;
     const { areThere } = this.records;
@@ -140,7 +145,7 @@ export class AccessGate {
     const access = changes || role !== "viewer" ? "change" : "read";
     const denied = authorize(policy, incoming, access);
     if (denied !== undefined) return denied;
-    const name = policy.isOpenToAll ? "anybody" : "this machine";
+    const name = policy.isOpenToAll ? NO_USER.anybody : "this machine";
     return { name, role: policy.token.isSet ? "viewer" : "admin", kind: "place" };
   }
 

@@ -168,6 +168,11 @@ Deno.test("a session is its user's, until he logs out or is changed; a token's u
     dashboard.ask(method, path, body, admin);
   assertEquals((await asAdmin("POST", "/api/users", first)).status, 200);
   assertEquals((await asAdmin("POST", "/api/users", first)).status, 500);
+  // The audit log would not tell them from dashboard_token, and from who comes without any.
+  for (const name of ["dashboard_token", "anybody"]) {
+    const { text } = await asAdmin("POST", "/api/users", { ...first, name });
+    assertMatch(text, new RegExp(`the audit log calls somebody else ${name}`));
+  }
 
   const as = (headers: Record<string, string>) =>
     dashboard.ask("GET", "/api/cluster", undefined, headers);
