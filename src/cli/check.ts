@@ -117,6 +117,13 @@ async function findFolders(config: Config, isProxy: boolean): Promise<void> {
       throw new Error(`${key} = "${excerpt(path)}": no folder "${excerpt(folder)}"`);
     }
   }
+  // It is made when it is needed.
+  const kept = config.failoverLostWritesDir;
+  if (kept === "" || (isProxy && !isDashboardInside(config))) return;
+  const found = await Deno.stat(kept).catch(() => undefined);
+  if (found?.isDirectory === false) {
+    throw new Error(`failover_lost_writes_dir = "${excerpt(kept)}": this is no folder`);
+  }
 }
 
 /** Certificates that can be used, but that others refuse, or soon will. */

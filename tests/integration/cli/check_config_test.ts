@@ -34,6 +34,13 @@ Deno.test("check finds files that the process could not write, and makes none", 
     assertEquals([...Deno.readDirSync(folder)], []);
     await Deno.remove(folder);
   }
+  const file = await Deno.makeTempFile();
+  assertEquals(await check(`failover_lost_writes_dir = ${file}`), [
+    1,
+    `error: failover_lost_writes_dir = "${file}": this is no folder`,
+  ]);
+  assertEquals((await check(`failover_lost_writes_dir = ${file}-made-later`))[0], 0);
+  await Deno.remove(file);
   const ofDashboard = ["audit_log = /nowhere/x.log", "dashboard_addr = 127.0.0.1:18087"];
   assertEquals((await check(...ofDashboard))[0], 0, "another process writes it");
   for (const line of ["log_file = -", "access_log = stdout", "access_log = off"]) {
