@@ -4,10 +4,13 @@
  * @module
  */
 
+/** What is said where the runtime refuses a file whatever it may do otherwise. */
+export const SYSTEM_FILES = "files below /dev, /proc and /sys cannot be used";
+
 /** The system's reason; the runtime's own refusal without its advice, which is for developers. */
 export function fileFault(error: unknown): string {
   if (error instanceof Deno.errors.NotCapable) {
-    return "the runtime uses no files there, as below /proc, /sys and /dev: name another place";
+    return SYSTEM_FILES;
   }
   return error instanceof Error ? error.message : String(error);
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { SYSTEM_FILES } from "../base/file_fault.ts";
 import { VERSION } from "../proxy/version.ts";
 import {
   type CommandGroup,
@@ -24,7 +25,6 @@ const ONLY_DEFAULT: CommandGroup = { name: PROGRAM, summary: "", flags: [], comm
 /** Deno's message about files that no program may use, and what our users read instead. */
 const DENO_REFUSAL =
   /Requires (all access to "[^"]*"|\w+ access to "\/(dev|proc|sys)\/[^"]*"), run again with the --allow-\S+ flag/g;
-const SYSTEM_FILES = "files below /dev, /proc and /sys cannot be used";
 
 /** Codis 2.0's program for the commands that are below `config` here. */
 const CONFIG_PROGRAM = "codis-config";

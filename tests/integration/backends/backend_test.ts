@@ -225,7 +225,11 @@ Deno.test("a server that answers slowly, a byte now and then, is not cut off", a
 
 /** What a server may send that it must not, and the cause that is told. */
 const LIES: readonly (readonly [name: string, bytes: string, cause: RegExp])[] = [
-  ["a reply of no known type", "hello\r\n", /protocol error from the server: unexpected reply/],
+  [
+    "a reply of no known type",
+    "hello\r\n",
+    /protocol error from the server: not Redis's protocol: a reply begins with byte 0x68/,
+  ],
   ["a length that is no number", "$x\r\n", /protocol error from the server/],
   ["a bulk of the wrong length", "$3\r\nabcdef\r\n", /bulk is not followed by CR LF/],
 ];

@@ -72,8 +72,8 @@ Deno.test("check says plainly what answers no Redis command, and what no HTTP cl
 Deno.test("check says plainly that no store can be at a place, as the start does", async () => {
   assertEquals(await check("embedded_dir = /proc/self/store"), [
     1,
-    'error: coordinator embedded: "/proc/self/store" cannot be read: the runtime uses no files there, as below ' +
-    "/proc, /sys and /dev: name another place",
+    'error: coordinator embedded: "/proc/self/store" cannot be read: files below /dev, /proc ' +
+    "and /sys cannot be used",
   ]);
 });
 
