@@ -88,7 +88,10 @@ export class Monitor {
     this.servers = new ServerMonitor(control, timers);
     this.proxies = new ProxyMonitor(control.store, timers, askProxy);
     this.#serverOutages = new ServerOutages(
-      ...[this.servers, reporter, lagLimits, timers] as const,
+      this.servers,
+      reporter,
+      lagLimits,
+      timers,
       options.isFollowed ?? (() => false),
     );
     this.#proxyOutages = new ProxyOutages(reporter);
@@ -153,7 +156,7 @@ export class Monitor {
   /** Does not wait: a server that is slow delays no other one. */
   #serverRound(): void {
     void this.servers.round(this.tree.groups);
-    this.#serverOutages.report(this.tree.groups, this.tree.givingGroups());
+    this.#serverOutages.report(this.tree.groups, (groupId) => this.tree.isGiving(groupId));
   }
 
   #keepFigures(): Promise<void> {

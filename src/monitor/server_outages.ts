@@ -88,16 +88,16 @@ export class ServerOutages {
   /**
    * Reports what the last answers of all servers say.
    *
-   * @param giving The groups that slots are leaving: their keys become fewer.
+   * @param isGiving Whether slots are leaving a group: its keys become fewer. Asked when one was restarted.
    */
-  report(groups: readonly GroupRecord[], giving: ReadonlySet<number>): void {
+  report(groups: readonly GroupRecord[], isGiving: (groupId: number) => boolean): void {
     const [all, masters] = [new Set<string>(), new Set<string>()];
     for (const { id, servers } of groups) {
       const master = servers?.find(({ type }) => type === "master")?.addr ?? "";
       if (master !== "") {
         masters.add(master);
         this.#noteOffset(master);
-        this.#reportRestart(id, master, giving.has(id));
+        this.#reportRestart(id, master, isGiving);
       }
       for (const record of servers ?? []) {
         all.add(record.addr);
@@ -116,7 +116,7 @@ export class ServerOutages {
   }
 
   /** A master that is back before a failover loses what it had not saved, and its replicas lose it with it. */
-  #reportRestart(group: number, addr: string, isGiving: boolean): void {
+  #reportRestart(group: number, addr: string, isGiving: (groupId: number) => boolean): void {
     const info = this.#servers.infoOf(addr);
     if (info === undefined || this.#servers.downMs(addr) > 0 || info["loading"] === "1") return;
     const [runId, keys, before] = [runIdIn(info), keysIn(info), this.#runs.get(addr)];
@@ -124,7 +124,7 @@ export class ServerOutages {
     if (before === undefined || before.runId === runId) return;
     const hasSavedAll = info["aof_enabled"] === "1";
     // What was moved since the last reading has gone to another server.
-    const hasMoved = isGiving && hasSavedAll && keys > 0;
+    const hasMoved = hasSavedAll && keys > 0 && isGiving(group);
     const isFewer = keys < before.keys && !hasMoved;
     // With an append-only file a process that was killed has all that it had acknowledged.
     if (!isFewer && (hasSavedAll || keys === 0)) return;

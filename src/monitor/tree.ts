@@ -66,13 +66,11 @@ export class TreeMonitor {
     return this.#slots.reduce((sum, slot) => sum + (slot?.group_id === groupId ? 1 : 0), 0);
   }
 
-  /** The groups that slots and their keys are leaving. */
-  givingGroups(): ReadonlySet<number> {
-    const giving = new Set<number>();
-    for (const slot of this.#slots) {
-      if (slot?.state.status === "migrate") giving.add(slot.state.migrate_status.from);
-    }
-    return giving;
+  /** Whether slots and their keys are leaving a group. */
+  isGiving(groupId: number): boolean {
+    return this.#slots.some((slot) =>
+      slot?.state.status === "migrate" && slot.state.migrate_status.from === groupId
+    );
   }
 
   /**

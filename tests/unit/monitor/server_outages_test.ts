@@ -45,7 +45,7 @@ class WatchedServers extends FakeServers {
 
   override rounds(count: number): Promise<void> {
     return super.rounds(count, () => {
-      this.#watch.report([this.group], this.giving);
+      this.#watch.report([this.group], (groupId) => this.giving.has(groupId));
       this.outages.round();
     });
   }
