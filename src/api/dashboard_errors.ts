@@ -4,6 +4,8 @@
  * @module
  */
 
+import { beginning } from "../base/excerpt.ts";
+
 /** What went wrong on the way: no connection, no answer (in time, or ever), or an answer that is none. */
 export type UnreachableReason = "unreachable" | "silent" | "garbled";
 
@@ -35,6 +37,9 @@ export interface DashboardRefusal {
 
 /** Longest piece of an answer that a message quotes, in characters. */
 const QUOTE_MAX = 500;
+
+/** HTTP's status for a token that is missing or wrong. */
+export const UNAUTHORIZED = 401;
 
 /** The dashboard answered, and refused; the message is one line for the user. */
 export class DashboardError extends Error implements DashboardRefusal {
@@ -101,8 +106,7 @@ function describe({ status, text, field, rule }: DashboardRefusal): string {
   const parts = [field, rule].filter((part) => part !== undefined && !text.includes(part));
   const detail = parts.length === 0 ? "" : ` (${[field, rule].filter(Boolean).join(": ")})`;
   const reason = text === "" ? "nothing more" : text.replace(/\s*\n\s*/g, " ");
-  const quote = reason.length <= QUOTE_MAX ? reason : `${reason.slice(0, QUOTE_MAX)}…`;
-  return `dashboard answered ${status}: ${quote}${detail}${helpFor(reason)}`;
+  return `dashboard answered ${status}: ${beginning(reason, QUOTE_MAX)}${detail}${helpFor(reason)}`;
 }
 
 /** What to do about an error whose text is Codis 2.0's, to be put behind it; `""`: that is not known. */

@@ -14,6 +14,7 @@
 
 import { delay } from "@std/async/delay";
 import { type Address, formatAddress, parseAddress } from "../base/address.ts";
+import { beginning } from "../base/excerpt.ts";
 import type { Secret } from "../base/secret.ts";
 import { RecordError, type Shape } from "../model/record.ts";
 import { ANSWER_SHAPES, type DoneAnswer } from "./answers.ts";
@@ -22,6 +23,7 @@ import {
   DashboardError,
   DashboardUnreachableError,
   readDashboardRefusal,
+  UNAUTHORIZED,
 } from "./dashboard_errors.ts";
 
 /** Longest time that a read may take, in milliseconds. */
@@ -30,8 +32,6 @@ const READ_MS = 10_000;
 const CHANGE_MS = 120_000;
 /** Time between two tries while a dashboard may be starting, in milliseconds. */
 const STARTING_POLL_MS = 200;
-/** HTTP's word for a token that is missing or wrong. */
-const UNAUTHORIZED = 401;
 /** HTTP's word for a dashboard that stands by, or is about to lead. */
 const UNAVAILABLE = 503;
 /** Longest piece of an answer that a message quotes, in characters. */
@@ -271,7 +271,7 @@ export class DashboardRequests {
       shape.read(answer, "answer");
       return answer as T;
     } catch (error) {
-      const quote = text.length <= QUOTE_MAX ? text : `${text.slice(0, QUOTE_MAX)}…`;
+      const quote = beginning(text, QUOTE_MAX);
       const reason = error instanceof RecordError ? error.message : `not JSON: ${quote.trim()}`;
       throw new DashboardUnreachableError(
         "garbled",

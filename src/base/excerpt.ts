@@ -7,6 +7,11 @@
 /** Longest piece of a value that a message quotes, in characters. */
 const EXCERPT_CHARACTERS_MAX = 128;
 
+/** A text, or its first `max` characters and a mark that there were more. */
+export function beginning(text: string, max: number): string {
+  return text.length <= max ? text : `${text.slice(0, max)}…`;
+}
+
 /**
  * A text, or its beginning and how long it is.
  *
@@ -18,6 +23,6 @@ const EXCERPT_CHARACTERS_MAX = 128;
  * ```
  */
 export function excerpt(text: string): string {
-  if (text.length <= EXCERPT_CHARACTERS_MAX) return text;
-  return `${text.slice(0, EXCERPT_CHARACTERS_MAX)}… (${text.length} characters)`;
+  const shown = beginning(text, EXCERPT_CHARACTERS_MAX);
+  return shown === text ? text : `${shown} (${text.length} characters)`;
 }

@@ -9,8 +9,6 @@ export const SYSTEM_FILES = "files below /dev, /proc and /sys cannot be used";
 
 /** The system's reason; the runtime's own refusal without its advice, which is for developers. */
 export function fileFault(error: unknown): string {
-  if (error instanceof Deno.errors.NotCapable) {
-    return SYSTEM_FILES;
-  }
+  if (error instanceof Deno.errors.NotCapable) return SYSTEM_FILES;
   return error instanceof Error ? error.message : String(error);
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { UNAUTHORIZED } from "../api/dashboard_errors.ts";
 import { Secret } from "../base/secret.ts";
 import type { Config } from "../config/config.ts";
 import type { ReloadAnswer } from "../config/config_view.ts";
@@ -22,8 +23,6 @@ import {
   type Subcommand,
 } from "./parts/subcommand.ts";
 import { maskControls } from "./parts/table.ts";
-
-const UNAUTHORIZED = 401;
 
 const DRY_RUN: Flag = {
   name: "dry-run",

@@ -169,11 +169,12 @@ export const CLIENT_KEYS = [
     default: "byob",
     help:
       "How the proxy reads from clients and servers. byob: from clients through BYOB stream readers; from servers, " +
-      "and from clients that send no more than fits into their buffer, directly from the connection. direct: always directly. On Linux, " +
-      "without TLS, reading directly uses an interface of Deno's node:net that costs less and that Deno does not " +
-      "document; where it is missing, promises. With byob this takes a second file descriptor for each connection; " +
-      "clients get one only if ulimit -n leaves enough. A change counts for connections that are made from then on. " +
-      "After a change to direct, clients are read by promises until the process is started again.",
+      "and from clients that send no more than fits into their buffer, directly from the connection. direct: always " +
+      "directly. On Linux, without TLS, reading directly uses an interface of Deno's node:net that costs less and " +
+      "that Deno does not document; where it is missing, promises. With byob this takes a second file descriptor " +
+      "for each connection; clients get one only if ulimit -n leaves enough. A change counts for connections that " +
+      "are made from then on. After a change to direct, clients are read by promises until the process is started " +
+      "again.",
   },
   {
     key: "read_from",

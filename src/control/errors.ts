@@ -4,6 +4,8 @@
  * @module
  */
 
+import { beginning } from "../base/excerpt.ts";
+
 /** Another dashboard leads: nothing was changed by this one. */
 export class NotLeaderError extends Error {
   override readonly name = "NotLeaderError";
@@ -61,6 +63,5 @@ export class InputError extends Error {
 const VALUE_MAX = 80;
 
 function quoted(value: unknown): string {
-  const text = value === undefined ? "missing" : JSON.stringify(value);
-  return text.length > VALUE_MAX ? `${text.slice(0, VALUE_MAX)}…` : text;
+  return beginning(value === undefined ? "missing" : JSON.stringify(value), VALUE_MAX);
 }

@@ -10,6 +10,7 @@
  * @module
  */
 
+import { beginning } from "../base/excerpt.ts";
 import { type OutageEvent, type OutageKind, outageKind } from "../model/outage_event.ts";
 
 /** Outages of one subject within {@linkcode FLAP_WINDOW_MS} from which on it comes and goes. */
@@ -349,5 +350,5 @@ function eventOf(report: OutageReport, outage: string, at: number, count: number
 function oneLine(text: string): string {
   // deno-lint-ignore no-control-regex
   const line = text.replace(/[\x00-\x1f\x7f-\x9f]+/g, " ").trim();
-  return line.length <= TEXT_MAX ? line : `${line.slice(0, TEXT_MAX)}…`;
+  return beginning(line, TEXT_MAX);
 }

@@ -7,6 +7,8 @@
  * @module
  */
 
+import { beginning } from "../base/excerpt.ts";
+
 /** Reads and writes one kind of JSON value. */
 export interface Shape<T> {
   /**
@@ -166,7 +168,7 @@ export function decodeRecord<T>(shape: Shape<T>, json: string, what: string): T 
   try {
     value = JSON.parse(json);
   } catch {
-    throw new RecordError(`${what} is not JSON: ${quote(json)}`);
+    throw new RecordError(`${what} is not JSON: ${beginning(json, QUOTE_MAX)}`);
   }
   return shape.read(value, what);
 }
@@ -180,10 +182,6 @@ export function encodeRecord<T>(shape: Shape<T>, record: T): string {
 }
 
 function bad(at: string, wanted: string, value: unknown): RecordError {
-  const seen = value === undefined ? "missing" : quote(JSON.stringify(value));
+  const seen = value === undefined ? "missing" : beginning(JSON.stringify(value), QUOTE_MAX);
   return new RecordError(`${at} must be ${wanted}, not ${seen}`);
-}
-
-function quote(json: string): string {
-  return json.length <= QUOTE_MAX ? json : `${json.slice(0, QUOTE_MAX)}…`;
 }

@@ -4,7 +4,11 @@
  * @module
  */
 
-import { DashboardError, DashboardUnreachableError } from "../../api/dashboard_errors.ts";
+import {
+  DashboardError,
+  DashboardUnreachableError,
+  UNAUTHORIZED,
+} from "../../api/dashboard_errors.ts";
 import { startLog, stopLog } from "../../base/log.ts";
 import type { Argument, Flag, FlagValues, Subcommand } from "./subcommand.ts";
 import { type CommandOutput, printOutput } from "./output.ts";
@@ -28,9 +32,6 @@ export interface ConfigRow {
    */
   run(values: FlagValues, context: CommandContext): Promise<CommandOutput>;
 }
-
-/** HTTP status for a missing or wrong token. */
-const UNAUTHORIZED = 401;
 
 /** Makes a command of a row. */
 export function configCommand(row: ConfigRow): Subcommand {

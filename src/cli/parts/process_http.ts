@@ -4,6 +4,7 @@
  * @module
  */
 
+import { UNAUTHORIZED } from "../../api/dashboard_errors.ts";
 import { productFetch, productUrl } from "../../api/product_http.ts";
 import {
   type Address,
@@ -77,7 +78,7 @@ export async function askProcess(
  */
 export function documentOf<T>({ url, status, text }: ProcessAnswer): T {
   if (status >= 200 && status < 300) return JSON.parse(text) as T;
-  const hint = status === 401
+  const hint = status === UNAUTHORIZED
     ? ": give the token of the process as dashboard_token in the config file, or in CODIS_DASHBOARD_TOKEN"
     : "";
   throw new Error(`${url}: ${reasonIn(text)}${hint}`);
