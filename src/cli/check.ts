@@ -104,26 +104,28 @@ async function fileErrors(config: Config, isProxy: boolean): Promise<string[]> {
 
 /** @throws {Error} When a file that the process will write has no folder: nobody makes one. */
 async function findFolders(config: Config, isProxy: boolean): Promise<void> {
-  const { logFile, accessLog, auditLog } = config;
+  const { logFile, accessLog, auditLog, failoverLostWritesDir: kept } = config;
+  const isDashboard = !isProxy || isDashboardInside(config);
   const files = [
     ["log_file", logFile, logFile !== "" && logFile !== "-"],
     ["access_log", accessLog, isProxy && isAccessFile(accessLog)],
-    ["audit_log", auditLog, auditLog !== "" && (!isProxy || isDashboardInside(config))],
+    ["audit_log", auditLog, isDashboard && auditLog !== ""],
   ] as const;
   for (const [key, path] of files.filter(([, , isWritten]) => isWritten)) {
     const folder = dirname(path);
-    const found = await Deno.stat(folder).catch(() => undefined);
-    if (found?.isDirectory !== true) {
+    if (!await isFolder(folder)) {
       throw new Error(`${key} = "${excerpt(path)}": no folder "${excerpt(folder)}"`);
     }
   }
   // It is made when it is needed.
-  const kept = config.failoverLostWritesDir;
-  if (kept === "" || (isProxy && !isDashboardInside(config))) return;
-  const found = await Deno.stat(kept).catch(() => undefined);
-  if (found?.isDirectory === false) {
+  if (isDashboard && kept !== "" && await isFolder(kept) === false) {
     throw new Error(`failover_lost_writes_dir = "${excerpt(kept)}": this is no folder`);
   }
+}
+
+/** Whether a folder is there; undefined: nothing is. */
+async function isFolder(path: string): Promise<boolean | undefined> {
+  return (await Deno.stat(path).catch(() => undefined))?.isDirectory;
 }
 
 /** Certificates that can be used, but that others refuse, or soon will. */
