@@ -7,6 +7,7 @@
 import { dirname } from "node:path";
 import { formatAddress, parseAddress } from "../base/address.ts";
 import { excerpt } from "../base/excerpt.ts";
+import { KeyError } from "../base/key_error.ts";
 import type { Config } from "../config/config.ts";
 import type { ConfigView } from "../config/config_view.ts";
 import { type ConfigChange, printed, restartNeeded } from "../config/difference.ts";
@@ -67,8 +68,8 @@ async function runCheck(values: FlagValues): Promise<number> {
   const reader = isGiven(values, AS_DASHBOARD) ? "control" : "proxy";
   const loaded = await loadConfig(readValue(values, CONFIG_FILE), reader, linesOfFlags(values));
   const { config, warnings } = loaded;
-  for (const warning of [...warnings, ...await dateWarnings(config)]) say("warning", warning);
-  const errors = [...await fileErrors(config, reader === "proxy"), ...await reachErrors(config)];
+  for (const warning of [...warnings, ...await dateWarnings(loaded)]) say("warning", warning);
+  const errors = [...await fileErrors(loaded, reader === "proxy"), ...await reachErrors(config)];
   for (const error of errors) say("error", error);
   await compare(values, loaded);
   if (errors.length === 0) console.log("ok: no error was found");
@@ -80,7 +81,10 @@ function say(kind: string, text: string): void {
 }
 
 /** What is wrong with the files that the configuration names. */
-async function fileErrors(config: Config, isProxy: boolean): Promise<string[]> {
+async function fileErrors(
+  { config, entries }: LoadedConfig,
+  isProxy: boolean,
+): Promise<string[]> {
   const errors: string[] = [];
   for (
     const read of [
@@ -96,13 +100,13 @@ async function fileErrors(config: Config, isProxy: boolean): Promise<string[]> {
     try {
       await read();
     } catch (error) {
-      errors.push((error as Error).message);
+      errors.push((entries.placed(error) as Error).message);
     }
   }
   return errors;
 }
 
-/** @throws {Error} When a file that the process will write has no folder: nobody makes one. */
+/** @throws {KeyError} When a file that the process will write has no folder: nobody makes one. */
 async function findFolders(config: Config, isProxy: boolean): Promise<void> {
   const { logFile, accessLog, auditLog, failoverLostWritesDir: kept } = config;
   const isDashboard = !isProxy || isDashboardInside(config);
@@ -114,12 +118,12 @@ async function findFolders(config: Config, isProxy: boolean): Promise<void> {
   for (const [key, path] of files.filter(([, , isWritten]) => isWritten)) {
     const folder = dirname(path);
     if (!await isFolder(folder)) {
-      throw new Error(`${key} = "${excerpt(path)}": no folder "${excerpt(folder)}"`);
+      throw new KeyError(key, path, `no folder "${excerpt(folder)}"`);
     }
   }
   // It is made when it is needed.
   if (isDashboard && kept !== "" && await isFolder(kept) === false) {
-    throw new Error(`failover_lost_writes_dir = "${excerpt(kept)}": this is no folder`);
+    throw new KeyError("failover_lost_writes_dir", kept, "this is no folder");
   }
 }
 
@@ -129,14 +133,15 @@ async function isFolder(path: string): Promise<boolean | undefined> {
 }
 
 /** Certificates that can be used, but that others refuse, or soon will. */
-async function dateWarnings(config: Config): Promise<string[]> {
+async function dateWarnings({ config, entries }: LoadedConfig): Promise<string[]> {
   const warnings: string[] = [];
   for (const files of [clientTlsFiles(config), backendTlsFiles(config), httpTlsFiles(config)]) {
     // What keeps them from being read is an error, and told as one.
     const identity = files && await readTlsFiles(files).catch(() => undefined);
     if (identity === undefined) continue;
     for (const { key, path, what } of dateFaults(identity, files!)) {
-      warnings.push(`${key} = "${path}": the certificate ${what}`);
+      const fault = new KeyError(key, path, `the certificate ${what}`);
+      warnings.push((entries.placed(fault) as Error).message);
     }
   }
   return warnings;

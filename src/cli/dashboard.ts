@@ -28,7 +28,7 @@ import {
   readValue,
   type Subcommand,
 } from "./parts/subcommand.ts";
-import { webhookAuthority } from "./parts/attached_dashboard.ts";
+import { WEBHOOK_FILE, webhookAuthority } from "./parts/attached_dashboard.ts";
 import { askOverTls, httpIdentity } from "./parts/product_tls.ts";
 import { tlsToServers } from "./parts/redis_servers.ts";
 import { CONFIG_FILE, LOG_FILE, SERVING_LOG_LEVEL } from "./parts/flags.ts";
@@ -94,8 +94,9 @@ async function runDashboard(values: FlagValues): Promise<number> {
   try {
     return await serveUntilStopped(values, asked, running);
   } catch (error) {
-    logEnd(error);
-    throw error;
+    const placed = running.placed(error);
+    logEnd(placed);
+    throw placed;
   } finally {
     stopLog();
   }
@@ -148,6 +149,7 @@ async function serveUntilStopped(
     { filesOf: httpTlsFiles, first: httpTls, renew: (identity) => server.renewTls(identity) },
   ]);
   running.use(undo.use(tls));
+  running.use(WEBHOOK_FILE);
   undo.defer(async () => {
     await dashboard.stop();
     await server.shutdown();

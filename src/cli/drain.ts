@@ -32,8 +32,8 @@ export const drainCommand: Subcommand = {
 };
 
 async function runDrain(values: FlagValues): Promise<number> {
-  const { config } = await loadConfig(readValue(values, CONFIG_FILE), "control");
-  await askOverTls(config);
+  const { config, entries } = await loadConfig(readValue(values, CONFIG_FILE), "control");
+  await askOverTls(config, entries);
   const addr = processAddr(values);
   const token = ownToken() ?? config.dashboardToken;
   await ask(values, "POST", "/api/drain", token);

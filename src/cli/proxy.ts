@@ -82,8 +82,9 @@ async function runProxyCommand(values: FlagValues): Promise<number> {
     const takeOver = values["take-over"] === "on";
     return await runProxy({ config, running, listen, http, workers, takeOver, ...parts });
   } catch (error) {
-    logEnd(error);
-    throw error;
+    const placed = running.placed(error);
+    logEnd(placed);
+    throw placed;
   } finally {
     stopLog();
   }

@@ -6,11 +6,10 @@
 
 import { UNAUTHORIZED } from "../api/dashboard_errors.ts";
 import { Secret } from "../base/secret.ts";
-import type { Config } from "../config/config.ts";
 import type { ReloadAnswer } from "../config/config_view.ts";
 import { changeText, type ConfigChange } from "../config/difference.ts";
 import { ConfigError } from "../config/error.ts";
-import { loadConfig } from "../config/load.ts";
+import { loadConfig, type LoadedConfig } from "../config/load.ts";
 import { ownToken } from "./parts/context.ts";
 import { CONFIG_FILE } from "./parts/flags.ts";
 import { askProcess, documentOf, PROCESS_ADDR } from "./parts/process_http.ts";
@@ -72,14 +71,15 @@ export function printChanges(what: string, changes: readonly ConfigChange[]): vo
 
 /** Makes ready to reach the process: the token for it, and what is wrong in the file that may have one. */
 async function reachable(file: string): Promise<{ token: Secret; mistake?: ConfigError }> {
-  let config: Config;
+  let loaded: LoadedConfig;
   try {
-    config = (await loadConfig(file, "control")).config;
+    loaded = await loadConfig(file, "control");
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     // The process says what is wrong in its own file, if it can be reached.
     return { token: ownToken() ?? new Secret(""), mistake: error };
   }
-  await askOverTls(config);
+  const { config, entries } = loaded;
+  await askOverTls(config, entries);
   return { token: ownToken() ?? config.dashboardToken };
 }

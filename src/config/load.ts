@@ -9,6 +9,7 @@
  * @module
  */
 
+import { KeyError } from "../base/key_error.ts";
 import type { Secret } from "../base/secret.ts";
 import type { Config, ConfigReader } from "./config.ts";
 import { openConfigFile } from "./config_file.ts";
@@ -67,6 +68,12 @@ export class ConfigEntries {
   origin(key: string): Pick<ConfigLine, "at" | "source"> | undefined {
     const entry = this.#entries.get(key);
     return entry && { at: entry.at, source: entry.source ?? "file" };
+  }
+
+  /** The error with the place of its key before it, if it is about a key that is set. */
+  placed(error: unknown): unknown {
+    const at = error instanceof KeyError ? this.origin(error.key)?.at : undefined;
+    return at === undefined ? error : new ConfigError(`${at}: ${(error as Error).message}`);
   }
 
   /** Whether a key is set to the same here and there. */

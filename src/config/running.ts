@@ -25,11 +25,12 @@ import {
 } from "./difference.ts";
 import type { ConfigKey } from "./key.ts";
 import { CONFIG_KEYS } from "./keys.ts";
-import { checkLineValue, type ConfigLine, type ConfigSource } from "./lines.ts";
+import type { ConfigLine, ConfigSource } from "./lines.ts";
 import { type ConfigEntries, type LoadedConfig, readConfig } from "./load.ts";
 import { copyOf, exchange, putInto } from "./in_place.ts";
 import { rewriteConfig } from "./rewrite.ts";
 import { SECRET_SOURCES } from "./secrets.ts";
+import { checkSettable, needsRestart } from "./settable.ts";
 
 /** A part of the process that works by the configuration. */
 export interface ConfiguredPart {
@@ -47,6 +48,14 @@ export interface ConfiguredPart {
     changed: ReadonlySet<string>,
     isReload: boolean,
   ): Promise<() => Promise<void> | void>;
+  /**
+   * Checks what a reload leaves to the next start.
+   *
+   * @param wanted All settings as they are after a restart.
+   * @param waiting The keys that wait for it.
+   * @throws {Error} When the process could not start with them.
+   */
+  checkWaiting?(wanted: Config, waiting: ReadonlySet<string>): Promise<void>;
 }
 
 /** What a change did, or would do. */
@@ -166,6 +175,11 @@ export class RunningConfig {
   /** What has another value in the configuration, and needs a restart for it. */
   get waiting(): readonly ConfigChange[] {
     return this.#waiting;
+  }
+
+  /** An error of the start, with the place of the key that it is about. */
+  placed(error: unknown): unknown {
+    return this.#entries.placed(error);
   }
 
   /** A part takes part in all changes from now on, after those that were added before. */
@@ -336,7 +350,15 @@ export class RunningConfig {
     const { changed } = differenceOf(this.config, next);
     const keys = new Set(changed.map(({ key }) => key));
     const puts = [];
-    for (const part of this.#parts) puts.push(await part.prepare(next, keys, isReload));
+    const late = new Set(isReload ? waiting.map(({ key }) => key) : []);
+    try {
+      for (const part of this.#parts) {
+        await part.checkWaiting?.(wanted.config, late);
+        puts.push(await part.prepare(next, keys, isReload));
+      }
+    } catch (error) {
+      throw wanted.entries.placed(error);
+    }
     const outcome = {
       changed: changed.map((row) => changeOf(row, this.config, next, wanted.entries)),
       waiting: waiting.map((row) => changeOf(row, this.config, wanted.config, wanted.entries)),
@@ -393,20 +415,6 @@ function settingsBeside(
       }: that is so as long as ${keys} waits for a restart: restart instead`,
     );
   }
-}
-
-/** @throws {Error} When CONFIG SET cannot set a key to that. */
-function checkSettable(key: string, value: string): void {
-  const row = ROWS.find((each) => each.key === key);
-  if (row === undefined) throw new Error(`${key} is no key of the configuration`);
-  if (row.kind === "users") throw new Error("users are set with ACL SETUSER");
-  if (row.reload === undefined) throw new Error(needsRestart(row));
-  checkLineValue(row, value);
-}
-
-function needsRestart({ key, reload }: ConfigKey): string {
-  const what = reload === undefined ? `${key} needs a restart` : `to set or unset ${key} needs one`;
-  return `can't set immutable config: ${what}: write it to the config file, and restart`;
 }
 
 function changeOf(row: ConfigKey, from: Config, to: Config, entries: ConfigEntries): ConfigChange {

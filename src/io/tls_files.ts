@@ -10,7 +10,7 @@
  */
 
 import { fileFault } from "../base/file_fault.ts";
-import { excerpt } from "../base/excerpt.ts";
+import { KeyError } from "../base/key_error.ts";
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { createSecureContext } from "node:tls";
 import { logger } from "../base/log.ts";
@@ -39,7 +39,7 @@ export interface TlsFiles {
 /**
  * Reads and checks the files of an identity.
  *
- * @throws {Error} When they cannot be used; the message names config key, file and reason.
+ * @throws {KeyError} When they cannot be used; the message names config key, file and reason.
  */
 export async function readTlsFiles({ cert, key, ca }: TlsFiles): Promise<TlsIdentity> {
   const identity = { cert: await readPem(cert), key: await readPem(key), ca: await readPem(ca) };
@@ -72,7 +72,7 @@ function checkPair(identity: TlsIdentity, cert: TlsFile, key: TlsFile): void {
  * How to speak TLS to servers: with these files, to certificates of this name.
  *
  * @returns `undefined` without files.
- * @throws {Error} As {@linkcode readTlsFiles}.
+ * @throws {KeyError} As {@linkcode readTlsFiles}.
  */
 export async function readTlsToServers(
   files: TlsFiles | undefined,
@@ -147,8 +147,8 @@ async function readPem(file: TlsFile): Promise<string> {
   return text;
 }
 
-function bad({ key, path }: TlsFile, reason: string): Error {
-  return new Error(`${key} = "${excerpt(path)}": ${reason}`);
+function bad({ key, path }: TlsFile, reason: string): KeyError {
+  return new KeyError(key, path, reason);
 }
 
 /**

@@ -106,7 +106,7 @@ async function moveOptions(
   file: string,
   context: CommandContext,
 ): Promise<{ readonly options: ProductMoveOptions; readonly keysBefore: string }> {
-  const config = await context.config();
+  const { config, entries } = await context.loaded();
   const next = await loadNext(file);
   if (next.product !== config.product) {
     throw new ConfigError(
@@ -115,7 +115,7 @@ async function moveOptions(
       } has product "${next.product}", and the config of now "${config.product}"`,
     );
   }
-  await askOverTls(config);
+  await askOverTls(config, entries);
   const source = await context.openStore(config, "wherever the product is");
   const target = await context.openToFill(next, "wherever the product is");
   const options = {

@@ -20,7 +20,7 @@ import {
 import { Secret } from "../../base/secret.ts";
 import { logger, type LogOptions } from "../../base/log.ts";
 import type { Config } from "../../config/config.ts";
-import { loadConfig, parseConfig } from "../../config/load.ts";
+import { loadConfig, type LoadedConfig, parseConfig } from "../../config/load.ts";
 import { ConfigError } from "../../config/error.ts";
 import type { Coordinator } from "../../coordinator/coordinator.ts";
 import { openCoordinator } from "../../coordinator/open.ts";
@@ -92,7 +92,7 @@ type StoreCheck = "the product is there" | "wherever the product is";
 export class CommandContext implements AsyncDisposable {
   readonly #values: FlagValues;
   readonly #coordinators: Coordinator[] = [];
-  #config: Config | undefined;
+  #loaded: LoadedConfig | undefined;
   #client: DashboardClient | undefined;
 
   /** Opens nothing yet. */
@@ -118,7 +118,16 @@ export class CommandContext implements AsyncDisposable {
    * @throws {ConfigError} When it cannot be read or breaks a rule.
    */
   async config(): Promise<Config> {
-    return this.#config ??= await this.#loadConfig();
+    return (await this.loaded()).config;
+  }
+
+  /**
+   * The same, with where its values come from.
+   *
+   * @throws {ConfigError} When it cannot be read or breaks a rule.
+   */
+  async loaded(): Promise<LoadedConfig> {
+    return this.#loaded ??= await this.#loadConfig();
   }
 
   /**
@@ -202,20 +211,20 @@ export class CommandContext implements AsyncDisposable {
     for (const coordinator of this.#coordinators) await coordinator.close();
   }
 
-  async #loadConfig(): Promise<Config> {
+  async #loadConfig(): Promise<LoadedConfig> {
     const file = readValue(this.#values, CONFIG_FILE);
     const isNeeded = file !== CONFIG_FILE.default || !isGiven(this.#values, DASHBOARD);
     // With --dashboard, the default config file may be missing.
-    if (!isNeeded && !await isOnDisk(file)) return parseConfig("", file).config;
-    const { config, warnings } = await loadConfig(file, "control");
-    for (const warning of warnings) logger("config").warn("{warning}", { warning });
-    return config;
+    if (!isNeeded && !await isOnDisk(file)) return parseConfig("", file);
+    const loaded = await loadConfig(file, "control");
+    for (const warning of loaded.warnings) logger("config").warn("{warning}", { warning });
+    return loaded;
   }
 
   async #makeClient(): Promise<DashboardClient> {
-    const config = await this.config();
+    const { config, entries } = await this.loaded();
     const asked = isGiven(this.#values, DASHBOARD) ? readValue(this.#values, DASHBOARD) : undefined;
-    await askOverTls(asked === undefined ? config : { ...config, dashboardAddr: asked });
+    await askOverTls(asked === undefined ? config : { ...config, dashboardAddr: asked }, entries);
     const startMs = readValue(this.#values, DASHBOARD_WAIT) * 1000;
     const address = asked ?? config.dashboardAddr ??
       await this.#awaitStoredDashboard(config, startMs);

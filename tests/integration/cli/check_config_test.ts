@@ -19,7 +19,7 @@ async function check(...lines: string[]): Promise<[number, string]> {
   try {
     await Deno.writeTextFile(file, lines.join("\n"));
     const { code, stdout } = await callCli("check", "-c", file, PLACE);
-    return [code, stdout.replace(NOBODY, "").trim()];
+    return [code, stdout.replace(NOBODY, "").replaceAll(`${file}:`, "config.ini:").trim()];
   } finally {
     await Deno.remove(file);
   }
@@ -28,7 +28,10 @@ async function check(...lines: string[]): Promise<[number, string]> {
 Deno.test("check finds files that the process could not write, and makes none", async () => {
   for (const key of ["log_file", "access_log", "audit_log"]) {
     const [code, text] = await check(`${key} = /nowhere/x.log`);
-    assertEquals([code, text], [1, `error: ${key} = "/nowhere/x.log": no folder "/nowhere"`]);
+    assertEquals([code, text], [
+      1,
+      `error: config.ini:1: ${key} = "/nowhere/x.log": no folder "/nowhere"`,
+    ]);
     const folder = await Deno.makeTempDir();
     assertEquals((await check(`${key} = ${folder}/x.log`))[0], 0);
     assertEquals([...Deno.readDirSync(folder)], []);
@@ -37,7 +40,7 @@ Deno.test("check finds files that the process could not write, and makes none", 
   const file = await Deno.makeTempFile();
   assertEquals(await check(`failover_lost_writes_dir = ${file}`), [
     1,
-    `error: failover_lost_writes_dir = "${file}": this is no folder`,
+    `error: config.ini:1: failover_lost_writes_dir = "${file}": this is no folder`,
   ]);
   assertEquals((await check(`failover_lost_writes_dir = ${file}-made-later`))[0], 0);
   await Deno.remove(file);
@@ -46,6 +49,19 @@ Deno.test("check finds files that the process could not write, and makes none", 
   for (const line of ["log_file = -", "access_log = stdout", "access_log = off"]) {
     assertEquals((await check(line))[0], 0);
   }
+});
+
+Deno.test("check names the line of a file with certificates that cannot be used", async () => {
+  const https = "dashboard_addr = https://127.0.0.1:1";
+  assertEquals(await check(https, "dashboard_ca = /nowhere.pem"), [
+    1,
+    'error: config.ini:2: dashboard_ca = "/nowhere.pem": no such file',
+  ]);
+  const key = tlsFile("server-key");
+  assertEquals(await check("webhook_url = https://hooks.test/", "", `webhook_ca = ${key}`), [
+    1,
+    `error: config.ini:3: webhook_ca = "${key}": has no certificate in PEM form`,
+  ]);
 });
 
 Deno.test("check says plainly what answers no Redis command, and what no HTTP client asks", async () => {
@@ -87,7 +103,7 @@ Deno.test("check warns of a certificate that has expired", async () => {
   assertEquals(code, 0);
   assertEquals(
     text.replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/, "…"),
-    `warning: tls_cert = "${cert}": the certificate expired at …: others will refuse it\n` +
+    `warning: config.ini:2: tls_cert = "${cert}": the certificate expired at …: others will refuse it\n` +
       "ok: no error was found",
   );
 });

@@ -104,9 +104,13 @@ Deno.test("a proxy takes another configuration, all of it or nothing, and loses 
     assertEquals(await eachSees("read_from"), new Set(["prefer_master"]));
     assertEquals(await edited.metric("codis_config_last_reload_successful"), 0);
     assertEquals((await edited.run("check"))[0], 1);
-    // A certificate is a mistake, too.
+    // A file that cannot be used is a mistake, too, also one that only a restart would use.
     edited.write("read_from = master", "webhook_url = http://127.0.0.1:1/", "aclfile = /nowhere");
     assertEquals((await edited.post())[0], 400);
+    edited.write("read_from = master", "webhook_url = https://[::1]:1/", "webhook_ca = /nowhere");
+    const [status, answer] = await edited.post();
+    assertEquals(status, 400);
+    assertMatch(JSON.stringify(answer), /config\.ini:\d+: webhook_ca = .*: no such file/);
     assertEquals(await eachSees("read_from"), new Set(["prefer_master"]));
   });
 

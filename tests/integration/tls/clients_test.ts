@@ -203,7 +203,17 @@ Deno.test("what TLS cannot start with is refused in one line, with exit code 1",
     [{ tls_addr: ":0" }, "config.ini:1: tls_addr needs tls_cert and tls_key"],
     [
       { ...tlsKeys(0), tls_key: tlsFile("client-key") } as Record<string, string>,
-      `tls_key = "${tlsFile("client-key")}": does not belong to the certificate of tls_cert`,
+      `config.ini:3: tls_key = "${
+        tlsFile("client-key")
+      }": does not belong to the certificate of tls_cert`,
+    ],
+    [
+      { dashboard_addr: "https://127.0.0.1:1", dashboard_ca: "/nowhere.pem" },
+      'config.ini:2: dashboard_ca = "/nowhere.pem": no such file',
+    ],
+    [
+      { webhook_url: "https://127.0.0.1:1/", webhook_ca: "/nowhere.pem" },
+      'config.ini:2: webhook_ca = "/nowhere.pem": no such file',
     ],
     [{}, "--addr=off needs tls_addr: otherwise no client can connect", ["--addr=off"]],
   ];
