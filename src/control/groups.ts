@@ -31,6 +31,8 @@ export interface NewServer {
   readonly type: ServerType;
   /** Adds a replica that has keys of its own, which it loses, and a master that does not answer. */
   readonly isForced: boolean;
+  /** Whether a group that is missing is refused, and not made. @default false, as in Codis 2.0 */
+  readonly isGroupKnown?: boolean;
   /** The zone that it is in, empty for none; left out: as before. */
   readonly zone?: string | undefined;
 }
@@ -87,10 +89,10 @@ export async function removeGroup(control: Control, groupId: number): Promise<vo
 }
 
 /**
- * Adds a server to a group, which is made when it is missing. The first one becomes its master,
+ * Adds a server to a group, which is made when it is missing, if that is wanted. The first one becomes its master,
  * whatever type was asked for; a replica gets the command to follow the master.
  *
- * @throws {StoreError} When the group has a master, the server is in another group or is not fit, or is
+ * @throws {StoreError} When the group is missing and must not be, has a master, the server is in another group or is not fit, or is
  * stored under another address.
  */
 export async function addServer(
@@ -107,6 +109,9 @@ export async function addServer(
     );
     if (other !== undefined) throw new StoreError(`${addr} is in group ${other.id} already`);
     const group = groups.find(({ id }) => id === groupId);
+    if (group === undefined && server.isGroupKnown === true) {
+      throw new StoreError(`group ${groupId} is not found`);
+    }
     const servers = group?.servers ?? [];
     const master = servers.find(({ type }) => type === "master");
     const type = servers.length === 0 ? "master" : server.type;

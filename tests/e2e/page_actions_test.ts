@@ -68,7 +68,7 @@ const CASES: readonly Case[] = [
     asks: {
       method: "PUT",
       path: "/api/server_group/1/addServer",
-      body: { type: "slave", group_id: 1, addr: "10.0.1.9:6379" },
+      body: { type: "slave", group_id: 1, addr: "10.0.1.9:6379", must_exist: true },
     },
   },
   {
@@ -465,6 +465,16 @@ async function missesGroup(place: PagePlace): Promise<void> {
   server.edit = (view) => ({ ...view, groups: view.groups.filter(({ id }) => id !== 64) });
   await tab.page.getByText("there is no group 64 any more").waitFor();
   assertEquals(await dialogButton(tab, "Migrate").isEnabled(), false);
+  // A server that is added to such a group would make it again, with itself as master.
+  await tab.page.keyboard.press("Escape");
+  server.edit = (view) => view;
+  await turnTo(tab, "groups/64");
+  await openDialog(tab, "Add server …");
+  await fillIn(tab, { addr: "10.0.1.9:6379" });
+  await dialogButton(tab, "Add server").and(tab.page.locator(":enabled")).waitFor();
+  server.edit = (view) => ({ ...view, groups: view.groups.filter(({ id }) => id !== 64) });
+  await tab.page.getByText("there is no group 64 any more").waitFor();
+  assertEquals(await dialogButton(tab, "Add server").isEnabled(), false);
 }
 
 const PROMISES: readonly PagePromise[] = [

@@ -58,6 +58,7 @@ export const SERVER_GROUP_ROUTES: readonly ApiRoute[] = [
       addr: addrIn(body, "addr"),
       type: wordIn(body, "type", SERVER_TYPES, "slave"),
       isForced: flagIn(body, "force"),
+      isGroupKnown: flagIn(body, "must_exist"),
       zone: zoneIn(body),
     }, dashboard.auth);
   }),

@@ -32,6 +32,16 @@ function zoneProblem(zone) {
   return ZONE.test(text) ? "" : `"${text}" is not a zone: at most 64 letters, digits and . _ : -`;
 }
 
+/**
+ * Somebody else may have removed a group since it was chosen.
+ *
+ * @param {string | boolean | undefined} group
+ * @param {ClusterView} view
+ */
+export function goneProblem(group, { groups }) {
+  return groups.some(({ id }) => id === Number(group)) ? "" : `there is no group ${group} any more`;
+}
+
 /** @type {Readonly<Record<string, Action>>} */
 export const GROUP_ACTIONS = {
   add_group: {
@@ -105,10 +115,11 @@ export const GROUP_ACTIONS = {
       },
     ],
     start: () => ({ addr: "", role: "slave", zone: "", force: false }),
-    problem: ({ addr, zone }) =>
-      ADDRESS.test(String(addr).trim())
+    problem: ({ group, addr, zone }, view) =>
+      goneProblem(group, view) ||
+      (ADDRESS.test(String(addr).trim())
         ? zoneProblem(zone)
-        : `"${addr}" is not an address: use host:port`,
+        : `"${addr}" is not an address: use host:port`),
     words: ({ group, addr, role, force }, view) => {
       const server = String(addr).trim() || "The server";
       const master = masterOf(view, group);
@@ -147,6 +158,8 @@ export const GROUP_ACTIONS = {
         type: String(role),
         group_id: Number(group),
         addr: String(addr).trim(),
+        // Else one that was removed is made again, with this server as its master.
+        must_exist: true,
         ...String(zone).trim() === "" ? {} : { zone: String(zone).trim() },
         ...force === true ? { force: true } : {},
       },

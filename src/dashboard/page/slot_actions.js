@@ -5,6 +5,7 @@
  */
 
 import { counted, countedSlots, slotRange } from "./format.js";
+import { goneProblem } from "./group_actions.js";
 import { DELAY_FIELD, planWords } from "./move_plan.js";
 
 /** @import { ClusterView } from "../../api/cluster_view.ts" */
@@ -303,9 +304,7 @@ function rangeProblem({ from, to, new_group }, view) {
   if (Number(from) > Number(to)) {
     return `slot ${from} to ${to}: the first slot must not be above the last`;
   }
-  if (view.groups.some(({ id }) => id === Number(new_group))) return "";
-  // Somebody else may have removed it since it was chosen.
-  return new_group === "" ? "there is no group yet" : `there is no group ${new_group} any more`;
+  return new_group === "" ? "there is no group yet" : goneProblem(new_group, view);
 }
 
 /**

@@ -420,6 +420,12 @@ Deno.test("what is refused by a rule of Codis 2.0's leaves the store as it was",
     ],
     [
       "PUT",
+      "/api/server_group/7/addServer",
+      { addr: "127.0.0.1:1", type: "slave", must_exist: true },
+      /^group 7 is not found$/,
+    ],
+    [
+      "PUT",
       "/api/server_group/1/removeServer",
       { addr: "127.0.0.1:9" },
       /no such addr 127.0.0.1:9/,

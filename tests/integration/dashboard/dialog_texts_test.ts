@@ -145,12 +145,13 @@ Deno.test("what the dialogs of groups and servers say is what happens", async ()
       "This is refused if it does not answer, replicates another server, or is in the cluster under " +
       "another address."
     ]: async () => {
-      await page.refuses("add_server", { group: "9", addr: "127.0.0.1:1" }, /refused/);
+      assertEquals((await page.send("add_group", { id: "3" })).status, 200);
+      await page.refuses("add_server", { group: "3", addr: "127.0.0.1:1" }, /refused/);
       await call(e, "SLAVEOF", "127.0.0.1", a.port);
-      await page.refuses("add_server", { group: "9", addr: e.addr }, /is a replica of/);
+      await page.refuses("add_server", { group: "3", addr: e.addr }, /is a replica of/);
       await call(e, "SLAVEOF", "NO", "ONE");
       await call(e, "FLUSHALL");
-      await page.refuses("add_server", { group: "9", addr: `localhost:${a.port}` }, /same server/);
+      await page.refuses("add_server", { group: "3", addr: `localhost:${a.port}` }, /same server/);
     },
   });
   await page.holds("add_server", { group: "3", addr: "127.0.0.1:1", force: true }, {
