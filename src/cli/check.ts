@@ -21,7 +21,8 @@ import { isAccessFile } from "../proxy/access_log.ts";
 import { readClientTls } from "../proxy/start_plan.ts";
 import { readUsers } from "../proxy/users.ts";
 import { factsOf } from "../control/servers.ts";
-import { checkMasters, isUnfilledStore } from "../store/bootstrap.ts";
+import { checkMasters, isUnfilledStore, whyIgnored } from "../store/bootstrap.ts";
+import type { GroupRecord } from "../model/group.ts";
 import type { ServerFacts } from "../store/decoded_tree.ts";
 import { loadGroups } from "../store/groups.ts";
 import { checkIsHere } from "../store/moves.ts";
@@ -67,9 +68,12 @@ export const tryCommand: Subcommand = {
 async function runCheck(values: FlagValues): Promise<number> {
   const reader = isGiven(values, AS_DASHBOARD) ? "control" : "proxy";
   const loaded = await loadConfig(readValue(values, CONFIG_FILE), reader, linesOfFlags(values));
-  const { config, warnings } = loaded;
-  for (const warning of [...warnings, ...await dateWarnings(loaded)]) say("warning", warning);
-  const errors = [...await fileErrors(loaded, reader === "proxy"), ...await reachErrors(config)];
+  const { warnings } = loaded;
+  const reached = await reach(loaded);
+  const errors = [...await fileErrors(loaded, reader === "proxy"), ...reached.errors];
+  for (const warning of [...warnings, ...await dateWarnings(loaded), ...reached.warnings]) {
+    say("warning", warning);
+  }
   for (const error of errors) say("error", error);
   await compare(values, loaded);
   if (errors.length === 0) console.log("ok: no error was found");
@@ -147,17 +151,27 @@ async function dateWarnings({ config, entries }: LoadedConfig): Promise<string[]
   return warnings;
 }
 
+/** What was found, a sentence each. */
+interface Findings {
+  readonly errors: readonly string[];
+  readonly warnings: readonly string[];
+}
+
 /** What cannot be reached: the coordinator, the servers that are stored there or named, Jodis's ZooKeeper. */
-async function reachErrors(config: Config): Promise<string[]> {
-  const errors: string[] = [];
+async function reach({ config, entries }: LoadedConfig): Promise<Findings> {
+  const [errors, warnings]: [string[], string[]] = [[], []];
   const named = config.servers.map(formatAddress);
-  const addrs = new Set(named);
+  let addrs = new Set(named);
   const facts = new Map<string, ServerFacts>();
   let fills = false;
   try {
-    const stored = await storedServers(config);
+    const stored = await storedGroups(config);
     fills = stored === undefined && config.coordinator === "embedded";
-    for (const addr of stored ?? []) addrs.add(addr);
+    if (stored !== undefined) {
+      addrs = new Set(stored.flatMap(({ servers }) => (servers ?? []).map(({ addr }) => addr)));
+      const why = config.coordinator === "embedded" && whyIgnored(config.servers, stored);
+      if (why) warnings.push(`${entries.origin("servers")!.at}: ${why}`);
+    }
   } catch (error) {
     errors.push(`coordinator ${config.coordinator}: ${(error as Error).message}`);
   }
@@ -185,11 +199,11 @@ async function reachErrors(config: Config): Promise<string[]> {
   } catch (error) {
     errors.push((error as Error).message);
   }
-  return errors;
+  return { errors, warnings };
 }
 
-/** The servers of the store; undefined while it is empty. */
-async function storedServers(config: Config): Promise<string[] | undefined> {
+/** The groups of the store; undefined while it is empty. */
+async function storedGroups(config: Config): Promise<GroupRecord[] | undefined> {
   // Opening would create it.
   if (config.coordinator === "embedded" && !await isOnDisk(config.embeddedDir)) return undefined;
   const coordinator = await openCoordinator(config, AbortSignal.timeout(COORDINATOR_MS));
@@ -197,8 +211,7 @@ async function storedServers(config: Config): Promise<string[] | undefined> {
     const store = storeOf(coordinator, config.product);
     await checkIsHere(store);
     if (await isUnfilledStore(store)) return undefined;
-    const groups = await loadGroups(store);
-    return groups.flatMap(({ servers }) => (servers ?? []).map(({ addr }) => addr));
+    return await loadGroups(store);
   } finally {
     await coordinator.close();
   }

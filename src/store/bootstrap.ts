@@ -11,6 +11,7 @@ import { EmbeddedCoordinator } from "../coordinator/embedded/embedded.ts";
 import { NodeExistsError } from "../coordinator/errors.ts";
 import { SwitchingCoordinator } from "../coordinator/switching.ts";
 import { SLOT_COUNT } from "../hash/slot_id.ts";
+import type { GroupRecord } from "../model/group.ts";
 import { encodeServer } from "../model/server.ts";
 import { encodeSlot, slotIn } from "../model/slot.ts";
 import type { ServerFacts } from "./decoded_tree.ts";
@@ -75,7 +76,8 @@ export async function fillEmptyStore(
       if (!(error instanceof NodeExistsError)) throw error;
     }
   }
-  await logDifference(store, servers);
+  const why = whyIgnored(servers, await loadGroups(store));
+  if (why !== undefined) log.warn("{why}", { why });
   return false;
 }
 
@@ -141,15 +143,17 @@ export async function isUnfilledStore(store: Store): Promise<boolean> {
   return groups.length === 0 && slots.length === 0;
 }
 
-async function logDifference(store: Store, servers: readonly Address[]): Promise<void> {
-  if (servers.length === 0) return;
-  const groups = await loadGroups(store);
+/** Why `servers` has no effect on a store that has these groups; `undefined`: it names what is there. */
+export function whyIgnored(
+  servers: readonly Address[],
+  groups: readonly GroupRecord[],
+): string | undefined {
+  if (servers.length === 0) return undefined;
   const stored = groups.flatMap((group) => (group.servers ?? []).map((server) => server.addr));
   const configured = servers.map(formatAddress);
   const isSame = [...stored].sort().join() === [...configured].sort().join();
-  if (isSame) return;
-  log.warn("servers = {configured} is ignored: the store is not empty and has {stored}", {
-    configured: configured.join(","),
-    stored: stored.join(","),
-  });
+  if (isSame) return undefined;
+  return `servers = ${configured.join(",")} is ignored: the store is not empty and has ${
+    stored.join(",")
+  }`;
 }

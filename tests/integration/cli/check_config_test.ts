@@ -7,6 +7,8 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { callCli } from "../../support/cli_call.ts";
 import { freePort } from "../../support/free_port.ts";
+import { RedisServer } from "../../support/redis_server.ts";
+import { StoreFolder } from "../../support/store.ts";
 import { tlsFile } from "../../support/tls.ts";
 
 /** Nobody listens there. */
@@ -91,6 +93,20 @@ Deno.test("check says plainly that no store can be at a place, as the start does
     'error: coordinator embedded: "/proc/self/store" cannot be read: files below /dev, /proc ' +
     "and /sys cannot be used",
   ]);
+});
+
+Deno.test("check says that servers is ignored because the store has others, as the start does", async () => {
+  await using folder = await StoreFolder.make();
+  await using redis = await RedisServer.start();
+  await (await folder.openFilled(redis.addr)).coordinator.close();
+  const place = `embedded_dir = ${folder.dir}`;
+  // Nobody is to reach a server that is not used.
+  assertEquals(await check(place, "servers = 127.0.0.1:1"), [
+    0,
+    "warning: config.ini:2: servers = 127.0.0.1:1 is ignored: the store is not empty and has " +
+    `${redis.addr}\nok: no error was found`,
+  ]);
+  assertEquals(await check(place, `servers = ${redis.addr}`), [0, "ok: no error was found"]);
 });
 
 Deno.test("check warns of a certificate that has expired", async () => {
