@@ -15,6 +15,12 @@ import { type MovedKeys, MoveProgress } from "./progress.ts";
 import { RetryState } from "./retry_state.ts";
 import { currentRouteOf, type NextStep, nextStep } from "./task.ts";
 
+/** What comes next for a task that was stored for a request that has failed. */
+const TAKEN_BACK: NextStep = {
+  ...{ kind: "end", slot: undefined },
+  why: "not all tasks of its request could be stored",
+};
+
 /** What a job knows of the stream that works on it. */
 export interface JobStream {
   /** Why the stream is slower than it could be; `""`: it is not. */
@@ -45,6 +51,8 @@ export class MigrationJob {
   isHeld = false;
   /** Whether it was cancelled while this dashboard leads, and goes back to its source. */
   isGoingBack = false;
+  /** Whether its task was stored for a request that has failed: all that is left to do is to delete it. */
+  #isTakenBack = false;
   readonly #retry: RetryState;
   readonly #timers: Timers;
   readonly #moved: MovedKeys | undefined;
@@ -103,9 +111,15 @@ export class MigrationJob {
 
   /** Takes its slot as the store has it, and returns what comes next. */
   readSlot(slot: SlotRecord): NextStep {
-    const step = nextStep(this.task, slot);
+    const step = this.#isTakenBack ? TAKEN_BACK : nextStep(this.task, slot);
     this.currentRoute = currentRouteOf(slot, step);
     return this.step = step;
+  }
+
+  /** Its task was stored for a request that has failed: its slot is not moved. */
+  takeBack(): void {
+    this.#isTakenBack = true;
+    this.note = "it will not move: its task is deleted when the store takes changes again";
   }
 
   /**

@@ -23,6 +23,7 @@ import { ClosedError } from "../coordinator/errors.ts";
 import type { Watch } from "../coordinator/watch.ts";
 import { SLOT_COUNT } from "../hash/slot_id.ts";
 import { encodeMigratePause, loadMigratePause, type MigratePause } from "../store/migrate_pause.ts";
+import type { StoredMigrateTask } from "../store/migrate_tasks.ts";
 import { StoreError } from "../store/store.ts";
 import type { BigKeyPolicy } from "./big_key_list.ts";
 import { cancelTasks, withoutFinishing } from "./cancel.ts";
@@ -30,7 +31,7 @@ import type { MigrationJob } from "./job.ts";
 import { JobList } from "./job_list.ts";
 import type { MoveOptions } from "./mover/mover.ts";
 import type { MovedKeys } from "./progress.ts";
-import { createTasks } from "./request.ts";
+import { createTasks, TasksLeftError } from "./request.ts";
 import { Scheduler, TASKS_PER_CHANGE } from "./scheduler.ts";
 import { StepWriter } from "./step_writer.ts";
 import { ABORT_MS, StreamSet } from "./stream_set.ts";
@@ -265,17 +266,27 @@ export class MigrationQueue {
    *
    * @param delayMs Least time between two moves, in milliseconds.
    * @returns The tasks' names.
-   * @throws {StoreError} When a group or slot does not allow it, or when the store has failed and keeps tasks that
-   * were to be taken back; the message says which and why.
+   * @throws {StoreError} When a group or slot does not allow it; or when the store has failed, and keeps tasks that
+   * are deleted when it takes changes again: the message says which and why.
    */
   add(from: number, to: number, groupId: number, delayMs: number): Promise<string[]> {
     return this.#requests.take(async () => {
       const body = { from, to, new_group: groupId, delay: delayMs };
-      const tasks = await createTasks(this.#control, body);
+      const tasks = await createTasks(this.#control, body).catch((error) => {
+        if (error instanceof TasksLeftError) this.#takeBack(error.left);
+        throw error;
+      });
       this.#jobs.add(tasks);
       this.#scheduler.wake();
       return tasks.map(({ name }) => name);
     });
+  }
+
+  /** Has the scheduler delete tasks, as soon as the store lets it. */
+  #takeBack(tasks: readonly StoredMigrateTask[]): void {
+    this.#jobs.add(tasks);
+    for (const { name } of tasks) this.#jobs.get(name)!.takeBack();
+    this.#scheduler.wake();
   }
 
   /**

@@ -29,13 +29,23 @@ const TOGETHER = { usual: 16, quick: 64 };
 /** A store is quick that creates some within this time, in milliseconds: each call has a deadline. */
 const QUICK_MS = 100;
 
+/** The store has failed, and keeps tasks that nobody wants: they are to be deleted later. */
+export class TasksLeftError extends StoreError {
+  readonly left: readonly StoredMigrateTask[];
+
+  constructor(message: string, left: readonly StoredMigrateTask[], cause: Error) {
+    super(message, { cause });
+    this.left = left;
+  }
+}
+
 /**
  * Stores the tasks.
  *
  * @returns Them, in the order of their slots.
  * @throws {InputError} When a number is out of range.
- * @throws {StoreError} When a group or slot does not allow it: nothing was stored. Or when the store has failed
- * and tasks that were stored could not be taken back: the message says which.
+ * @throws {StoreError} When a group or slot does not allow it: nothing was stored.
+ * @throws {TasksLeftError} When the store has failed and tasks that were stored could not be deleted.
  * @throws {NotLeaderError} When another dashboard has taken over; nothing was stored.
  */
 export async function createTasks(
@@ -98,22 +108,20 @@ async function takeBack(
     (await loadMigrateTasks(store)).filter(({ task }) =>
       createdAt.get(task.slot_id) === task.create_at
     );
-  const failure = (text: string) => new StoreError(`${cause.message}. ${text}`, { cause });
   const all = slotsText(createdAt.keys());
   try {
     const stored = await loadOurs();
     await Promise.allSettled(stored.map(({ name }) => deleteMigrateTask(store, name)));
-    const left = (await loadOurs()).map(({ task }) => task.slot_id);
+    const left = await loadOurs();
     if (left.length === 0) return cause;
-    const rest = [...createdAt.keys()].filter((slotId) => !left.includes(slotId));
-    return failure(
-      `Tasks were stored and cannot be deleted now: ${
-        slotsText(left)
-      } will be migrated, unless you cancel ` +
-        `that${rest.length === 0 ? "" : `; ${slotsText(rest)} will not`}`,
-    );
+    const text =
+      `${cause.message}. Not migrated: ${all}. Tasks were stored and cannot be deleted now: those of ${
+        slotsText(left.map(({ task }) => task.slot_id))
+      } are deleted when the store takes changes again`;
+    return new TasksLeftError(text, left, cause);
   } catch {
-    return failure(`It cannot be read which tasks of ${all} were stored: look at the tasks later`);
+    const text = `It cannot be read which tasks of ${all} were stored: look at the tasks later`;
+    return new StoreError(`${cause.message}. ${text}`, { cause });
   }
 }
 

@@ -10,8 +10,14 @@ import type { Store } from "../../src/store/store.ts";
 
 const CHANGES: readonly PropertyKey[] = ["create", "write", "delete", "transact"];
 
+/** A store, and its disk. */
+interface FullStore extends Store {
+  /** The disk has room again. */
+  makeRoom(): void;
+}
+
 /** @param changesLeft How many more changes the disk has room for. */
-export function fillingUp(store: Store, changesLeft: number): Store {
+export function fillingUp(store: Store, changesLeft: number): FullStore {
   let left = changesLeft;
   const coordinator = new Proxy(store.coordinator, {
     get(target: Coordinator, name) {
@@ -25,5 +31,5 @@ export function fillingUp(store: Store, changesLeft: number): Store {
       };
     },
   });
-  return { ...store, coordinator };
+  return { ...store, coordinator, makeRoom: () => void (left = Infinity) };
 }

@@ -4,11 +4,12 @@
  * @module
  */
 
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { ConnectionLossError } from "../../../src/coordinator/errors.ts";
 import { drainGroup, rebalance } from "../../../src/migration/rebalance/request.ts";
 import { loadMigrateTasks } from "../../../src/store/migrate_tasks.ts";
 import { StoreError } from "../../../src/store/store.ts";
+import { until } from "../../support/deadline.ts";
 import { fillingUp } from "../../support/full_store.ts";
 import { newQueue } from "../../support/migration.ts";
 import { ScriptedControl } from "../../support/scripted_control.ts";
@@ -16,19 +17,29 @@ import { StoreFolder } from "../../support/store.ts";
 
 const SERVERS = ["10.0.0.1:6379", "10.0.0.2:6379", "10.0.0.3:6379"];
 
-Deno.test("on a full disk the answer says which slots will be migrated, and which not", async () => {
+Deno.test("on a full disk nothing is migrated, and what was stored is deleted when there is room", async () => {
   await using folder = await StoreFolder.make();
   const store = await folder.openFilled(SERVERS.join(","));
-  // Six tasks are stored, two of them are deleted again.
-  const queue = newQueue(new ScriptedControl(fillingUp(store, 6)));
+  const full = fillingUp(store, 6);
+  const control = new ScriptedControl(full);
+  const queue = newQueue(control);
+  await queue.start();
   const error = await assertRejects(() => queue.add(0, 10, 2, 0), StoreError);
   assertEquals(
     error.message.replace(/"[^"]+"/, "…"),
-    "cannot create …: No space left on device (os error 28). Tasks were stored and cannot be deleted now: " +
-      "slots 0-5 will be migrated, unless you cancel that; slots 6-10 will not",
+    "cannot create …: No space left on device (os error 28). Not migrated: slots 0-10. Tasks were stored and " +
+      "cannot be deleted now: those of slots 0-5 are deleted when the store takes changes again",
   );
   const stored = await loadMigrateTasks(store);
   assertEquals(stored.map(({ task }) => task.slot_id), [0, 1, 2, 3, 4, 5]);
+  assertMatch(queue.views()[0]!.note, /^it will not move: its task is deleted when/);
+  full.makeRoom();
+  await until(async () => (await loadMigrateTasks(store)).length === 0);
+  await until(() => queue.views().length === 0);
+  assertEquals(control.changes.filter((text) => text !== ""), [
+    "6 migration tasks with nothing to do",
+  ]);
+  await queue.stop();
 });
 
 Deno.test("tasks that can be taken back are, and the answer is the cause alone", async () => {
