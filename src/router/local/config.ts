@@ -26,16 +26,13 @@ import {
   type LocalCall,
 } from "./local_call.ts";
 import { answerFromLogs } from "./slow_log.ts";
-import { askMasters, causesOf, doneByAll, orderToAll, pairsOf } from "./masters.ts";
+import { askMasters, causesOf, doneByAll, pairsOf } from "./masters.ts";
 
 /** Answers by name. */
 export const CONFIG_COMMANDS: Readonly<Record<string, LocalAnswer>> = {
   "config|get": getConfig,
   "config|set": setConfig,
-  "config|resetstat": (call) => {
-    tellSlowLogs(call, { resetTimes: true });
-    return orderToAll(call);
-  },
+  "config|resetstat": resetStatistics,
   "config|rewrite": rewriteConfig,
 };
 
@@ -48,6 +45,8 @@ const OF_ONE_SERVER = [...SECRETS, "masteruser", "port", "tls-port", "bind", "un
 const MAY_DIFFER = [...OF_ONE_SERVER, "dir", "logfile", "pidfile", "aclfile"];
 
 const OK = utf8("+OK\r\n");
+/** Who does a part of some orders beside the masters, and after them. */
+const THE_PROXY = "the proxy itself";
 
 /** `CONFIG GET pattern [pattern …]`: the proxy's own keys, then the first master's parameters. */
 function getConfig(call: LocalCall): Uint8Array | null {
@@ -176,9 +175,19 @@ function setConfig(call: LocalCall): Uint8Array | null {
   return askMasters(call, (answers) => {
     // What is refused changes nothing here, either.
     const isDone = !answers.some(({ value }) => value instanceof ReplyFailure);
+    const hasOwn = Object.keys(slowLog).length > 0;
     if (isDone) tellSlowLogs(call, { settings: slowLog });
-    return doneByAll(call, answers);
+    return doneByAll(call, answers, hasOwn ? THE_PROXY : "");
   }, { bytes: encodeRequest(words) });
+}
+
+/** `CONFIG RESETSTAT`: all masters', then the proxy's own; these only when no master has failed. */
+function resetStatistics(call: LocalCall): Uint8Array | null {
+  return askMasters(call, (answers) => {
+    const isDone = !answers.some(({ value }) => value instanceof ReplyFailure);
+    if (isDone) tellSlowLogs(call, { resetTimes: true });
+    return doneByAll(call, answers, THE_PROXY);
+  });
 }
 
 /** Redis's names for the proxy's own keys. */

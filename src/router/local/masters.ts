@@ -120,8 +120,16 @@ export function orderToAll(call: LocalCall, asking: MastersAsking = {}): Uint8Ar
   return askMasters(call, (answers) => doneByAll(call, answers), asking);
 }
 
-/** What was done of an order, as a reply: see {@linkcode orderToAll}. */
-export function doneByAll({ command }: LocalCall, answers: readonly MasterAnswer[]): Uint8Array {
+/**
+ * What was done of an order, as a reply: see {@linkcode orderToAll}.
+ *
+ * @param nor Who else has not done it, where only a part of the masters has: `"the proxy"`. @default nobody
+ */
+export function doneByAll(
+  { command }: LocalCall,
+  answers: readonly MasterAnswer[],
+  nor = "",
+): Uint8Array {
   const failed = answers.filter(({ value }) => value instanceof ReplyFailure);
   if (failed.length === 0) {
     const [{ value }] = answers as [MasterAnswer];
@@ -132,25 +140,27 @@ export function doneByAll({ command }: LocalCall, answers: readonly MasterAnswer
   }
   const texts = new Set(failed.map(({ value }) => (value as ReplyFailure).text));
   if (failed.length === answers.length && texts.size === 1) return errorReply([...texts][0]!);
-  return notDoneByAll(command, answers, answers.length);
+  return notDoneByAll(command, answers, answers.length, nor);
 }
 
 /**
  * Which masters have not done what all were asked to do, as an error reply.
  *
  * @param count How many were asked; those without an answer here have done it.
+ * @param nor Who else has not done it. @default nobody
  */
 export function notDoneByAll(
   command: Command,
   answers: readonly MasterAnswer[],
   count: number,
+  nor = "",
 ): Uint8Array {
   const failed = answers.filter(({ value }) => value instanceof ReplyFailure);
   const name = command.name.toUpperCase().replace("|", " ");
   return errorReply(
     `ERR ${name} was done at ${count - failed.length} of ${count} masters, and not at ${
-      causesOf(failed)
-    }`,
+      nor === "" ? "" : `${nor} and at `
+    }${causesOf(failed)}`,
   );
 }
 

@@ -181,6 +181,28 @@ Deno.test("an order that some masters do not carry out names them", async () => 
     /^ERR CONFIG SET was done at 1 of 2 masters, and not at 127\.0\.0\.1:\d+: ERR /,
   );
   assert(text.includes(servers[1]!.addr));
+  assertMatch(
+    textOf(await client.call("CONFIG", "SET", "hz", 20, "slowlog-max-len", 7)),
+    /^ERR CONFIG SET was done at 1 of 2 masters, and not at the proxy itself and at 127\.0\.0\.1/,
+  );
+});
+
+Deno.test("CONFIG RESETSTAT resets the proxy's own times when all masters have done so, and not before", async () => {
+  await using servers = await RedisServer.startMany(2);
+  await using proxy = await RouterServer.start({ servers, options: ON });
+  using client = await proxy.client();
+  const times = async () =>
+    (await client.call("LATENCY", "HISTOGRAM", "get") as [string, unknown[]])[1]?.[1];
+  for (let i = 0; i < 2; i++) await client.call("GET", keyOn(i, 2));
+  await servers[1]!.kill();
+  assertMatch(
+    textOf(await client.call("CONFIG", "RESETSTAT")),
+    /^ERR CONFIG RESETSTAT was done at 1 of 2 masters, and not at the proxy itself and at 127\.0\.0\.1:\d+: ERR /,
+  );
+  assertEquals(await times(), 2);
+  await servers[0]!.kill();
+  assertMatch(textOf(await client.call("CONFIG", "RESETSTAT")), /^ERR /);
+  assertEquals(await times(), 2);
 });
 
 Deno.test("a master that is silent holds up an order no longer than backend_timeout, INFO less", async () => {
