@@ -5,6 +5,7 @@
  */
 
 import { assert } from "@std/assert";
+import { delay } from "@std/async/delay";
 import type { ProxyProcess } from "./proxy_process.ts";
 import type { RespClient } from "./resp_client.ts";
 import { ReplyError } from "./resp_value.ts";
@@ -24,29 +25,42 @@ export function keysInSlots(slots: readonly number[], perSlot: number): string[]
   return keys;
 }
 
-/** Clients that count up keys and read them back, without a pause. */
+/**
+ * How often all clients together count, each second. Without a pause they take the whole machine from what is
+ * tested, and hardly ask oftener of a slot while it moves: it takes longer to move.
+ */
+const PACE = 2_000;
+
+/** Clients that count up keys and read them back. */
 export class CountingLoad {
   /** Every answer that was not what it had to be. */
   readonly errors: string[] = [];
   /** The longest wait for one answer, in milliseconds. */
   longestMs = 0;
   readonly #keys: readonly string[];
+  readonly #pauseMs: number;
   /** Acknowledged increments by key. */
   readonly #counted = new Map<string, number>();
   readonly #running: Promise<void>[] = [];
   #isStopped = false;
 
-  private constructor(keys: readonly string[]) {
+  private constructor(keys: readonly string[], pauseMs: number) {
     this.#keys = keys;
+    this.#pauseMs = pauseMs;
   }
 
-  /** Starts the clients, spread over the proxies. */
+  /**
+   * Starts the clients, spread over the proxies.
+   *
+   * @param pauseMs Mean pause of a client between two requests, in milliseconds. @default {@linkcode PACE}
+   */
   static async start(
     proxies: readonly ProxyProcess[],
     keys: readonly string[],
     clients: number,
+    pauseMs = clients * 1000 / PACE,
   ): Promise<CountingLoad> {
-    const load = new CountingLoad(keys);
+    const load = new CountingLoad(keys, pauseMs);
     for (let i = 0; i < clients; i++) {
       const client = await proxies[i % proxies.length]!.client();
       load.#running.push(load.#run(client));
@@ -57,6 +71,7 @@ export class CountingLoad {
   async #run(client: RespClient): Promise<void> {
     try {
       while (!this.#isStopped) {
+        if (this.#pauseMs > 0) await delay(2 * Math.random() * this.#pauseMs);
         const key = this.#keys[Math.floor(Math.random() * this.#keys.length)]!;
         const before = this.#counted.get(key) ?? 0;
         const startedMs = performance.now();

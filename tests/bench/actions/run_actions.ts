@@ -39,7 +39,7 @@ async function main(): Promise<void> {
   const silent: RespClient[] = [];
   for (let i = 0; i < idle; i++) silent.push(await proxy.client());
   const slots = Array.from({ length: count }, (_, i) => i * 11);
-  const load = await CountingLoad.start([proxy], keysInSlots(slots, 2), busy);
+  const load = await CountingLoad.start([proxy], keysInSlots(slots, 2), busy, 0);
   await delay(2000);
   for (const slotId of slots) await dashboard.moveSlot(slotId, 2);
   await load.stop();
