@@ -50,6 +50,9 @@ export interface ConfigValueByKind {
   endpoints: readonly string[];
 }
 
+/** Longest token, in characters: HTTP servers and proxies before them bound a request's headers. */
+const TOKEN_CHARS_MAX = 4_096;
+
 /** Milliseconds in one written unit of a duration. */
 const UNIT_MS = { s: 1000, ms: 1 } as const;
 
@@ -148,7 +151,7 @@ export function describeConfigRule(row: ConfigKey): string {
     case "endpoints":
       return "host,host:port,…";
     case "token":
-      return "Latin letters, digits and signs";
+      return `at most ${TOKEN_CHARS_MAX} Latin letters, digits and signs`;
     case "secretUrl":
       return "an http:// or https:// URL";
     case "users":
@@ -176,11 +179,21 @@ function readName(text: string): string {
   return text;
 }
 
-function readToken(text: string): Secret {
+/**
+ * Checks a token that is sent in a header.
+ *
+ * @throws {SyntaxError | RangeError} When it cannot be; the message is the rule, and does not quote it.
+ */
+export function readToken(text: string): Secret {
   // An HTTP header holds only characters of one byte.
   if ([...text].some((char) => char > "\u00ff")) {
     throw new SyntaxError(
       "must be Latin letters, digits and signs: HTTP headers cannot hold others",
+    );
+  }
+  if (text.length > TOKEN_CHARS_MAX) {
+    throw new RangeError(
+      `must have at most ${TOKEN_CHARS_MAX} characters, this one has ${text.length}`,
     );
   }
   return new Secret(text);

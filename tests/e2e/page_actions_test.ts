@@ -335,6 +335,10 @@ async function logsIn(place: PagePlace): Promise<void> {
   await tab.page.locator('dialog [name="token"]').fill("wrong");
   await dialogButton(tab, "Log in").click();
   await tab.page.getByText("the token is missing or wrong").waitFor();
+  // A server refuses so long a header before it can say why.
+  await tab.page.locator('dialog [name="token"]').fill("x".repeat(100_000));
+  await dialogButton(tab, "Log in").click();
+  await tab.page.getByText("at most 4096 characters, this one has 100000").waitFor();
   await tab.page.locator('dialog [name="token"]').fill(server.token);
   await dialogButton(tab, "Log in").click();
   await dialogButton(tab, "Add group").click();

@@ -17,10 +17,11 @@ import {
   parseAddress,
   parseHttpAddress,
 } from "../../base/address.ts";
-import { Secret } from "../../base/secret.ts";
+import type { Secret } from "../../base/secret.ts";
 import { logger, type LogOptions } from "../../base/log.ts";
 import type { Config } from "../../config/config.ts";
 import { loadConfig, type LoadedConfig, parseConfig } from "../../config/load.ts";
+import { readToken } from "../../config/value.ts";
 import { ConfigError } from "../../config/error.ts";
 import type { Coordinator } from "../../coordinator/coordinator.ts";
 import { openCoordinator } from "../../coordinator/open.ts";
@@ -254,10 +255,18 @@ export class CommandContext implements AsyncDisposable {
   }
 }
 
-/** The token of whoever uses the command; `undefined`: that of the machine is to be used. */
+/**
+ * The token of whoever uses the command; `undefined`: that of the machine is to be used.
+ *
+ * @throws {ConfigError} When it cannot be sent.
+ */
 export function ownToken(): Secret | undefined {
   const own = Deno.env.get(TOKEN_VARIABLE) ?? "";
-  return own === "" ? undefined : new Secret(own);
+  try {
+    return own === "" ? undefined : readToken(own);
+  } catch (error) {
+    throw new ConfigError(`${TOKEN_VARIABLE}: ${(error as Error).message}`);
+  }
 }
 
 /** The dashboard's address in the store; `undefined` while no dashboard runs. */

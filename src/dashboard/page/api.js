@@ -22,6 +22,8 @@ const UNAUTHORIZED = 401;
 const CHANGE_MS = 5_000;
 /** Longest text of an answer that is shown, in characters. */
 const TEXT_MAX = 2000;
+/** Longest token; the same rule as that of dashboard_token. */
+const TOKEN_CHARS_MAX = 4096;
 
 /** The dashboard refused, or did not answer; the message is its text. */
 export class ApiError extends Error {
@@ -98,6 +100,12 @@ export function onChange(listener) {
 export async function logIn(candidate) {
   if (!/^[\x21-\x7e]+$/.test(candidate)) {
     throw new ApiError(UNAUTHORIZED, "a token has only visible ASCII characters, without spaces");
+  }
+  if (candidate.length > TOKEN_CHARS_MAX) {
+    throw new ApiError(
+      UNAUTHORIZED,
+      `a token has at most ${TOKEN_CHARS_MAX} characters, this one has ${candidate.length}`,
+    );
   }
   await send({ method: "POST", path: "api/login" }, candidate);
   useToken(candidate);

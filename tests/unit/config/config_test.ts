@@ -293,6 +293,12 @@ const INVISIBLE: readonly { name: string; text: string; message: string }[] = [
       "HTTP headers cannot hold others",
   },
   {
+    name: "a token that is longer than HTTP servers take",
+    text: `dashboard_token = ${"x".repeat(4_097)}`,
+    message:
+      "config.ini:1: dashboard_token = ***: must have at most 4096 characters, this one has 4097",
+  },
+  {
     name: "a user of clients without a password",
     text: "backend_client_user = clients",
     message: "config.ini:1: backend_client_user and backend_client_password must be set together",
