@@ -27,6 +27,7 @@ import colour from "./page/colour.js" with { type: "text" };
 import connections from "./page/connections.js" with { type: "text" };
 import detailParts from "./page/detail_parts.js" with { type: "text" };
 import elements from "./page/elements.js" with { type: "text" };
+import focus from "./page/focus.js" with { type: "text" };
 import format from "./page/format.js" with { type: "text" };
 import dialogCss from "./page/dialog.css" with { type: "text" };
 import groupActions from "./page/group_actions.js" with { type: "text" };
@@ -40,6 +41,7 @@ import icon from "./page/icon.svg" with { type: "text" };
 import iconAlarm from "./page/icon_alarm.svg" with { type: "text" };
 import listsCss from "./page/lists.css" with { type: "text" };
 import login from "./page/login.js" with { type: "text" };
+import menu from "./page/menu.js" with { type: "text" };
 import migrationCards from "./page/migration_cards.js" with { type: "text" };
 import migrations from "./page/migrations.js" with { type: "text" };
 import modal from "./page/modal.js" with { type: "text" };
@@ -106,6 +108,7 @@ const FILES: Readonly<Record<string, string>> = {
   "connections.js": connections,
   "detail_parts.js": detailParts,
   "elements.js": elements,
+  "focus.js": focus,
   "format.js": format,
   "group_actions.js": groupActions,
   "group_list.js": groupList,
@@ -117,6 +120,7 @@ const FILES: Readonly<Record<string, string>> = {
   "icon.svg": icon,
   "icon_alarm.svg": iconAlarm,
   "login.js": login,
+  "menu.js": menu,
   "migration_cards.js": migrationCards,
   "migrations.js": migrations,
   "modal.js": modal,

@@ -410,7 +410,7 @@ async function takesDataAsText(place: PagePlace): Promise<void> {
 async function fitsEverywhere(place: PagePlace): Promise<void> {
   place.server.productCount = 12;
   const tab = await visit(place, "overview");
-  for (const width of [375, 768, 1024, 1280]) {
+  for (const width of [260, 375, 768, 1024, 1280]) {
     await tab.page.setViewportSize({ width, height: 800 });
     for (const view of ["groups/10.0.1.1:6379", "proxies/proxy_1", "products", ...VIEWS]) {
       await turnTo(tab, view);

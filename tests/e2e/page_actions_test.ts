@@ -5,7 +5,7 @@
  * @module
  */
 
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertNotEquals, assertStringIncludes } from "@std/assert";
 import { until } from "../support/deadline.ts";
 import {
   button,
@@ -344,6 +344,7 @@ async function logsIn(place: PagePlace): Promise<void> {
   await dialogButton(tab, "Add group").click();
   await tab.page.locator("dialog").waitFor({ state: "detached" });
   assertEquals(changesAsked(server).length, 1);
+  assertNotEquals(await tab.ask("document.activeElement.tagName"), "BODY");
   // It stays while the tab is loaded again, and is kept nowhere else.
   await tab.page.reload();
   await tab.page.locator(".menu summary").getByText("dashboard_token").waitFor();
@@ -356,10 +357,22 @@ async function logsIn(place: PagePlace): Promise<void> {
   await dialogButton(tab, "Log in").click();
   await tab.page.getByText("Group 65 was added.").waitFor();
   assertEquals(changesAsked(server).length, 1);
-  await tab.page.locator(".menu summary").click();
-  await button(tab, "Log out").click();
-  await button(tab, "Log in").waitFor();
+  const menu = tab.page.locator(".who .menu");
+  await menu.locator("summary").press("Enter");
+  await button(tab, "Log out").focus();
+  await tab.page.keyboard.press("Escape");
+  await tab.page.locator(".who .menu:not([open]) summary:focus").waitFor();
+  await menu.locator("summary").press("Enter");
+  await button(tab, "Log out").press("Enter");
+  await tab.page.locator('.who button:text-is("Log in"):focus').waitFor();
   assertEquals(await tab.ask("sessionStorage.length"), 0);
+  await tab.page.keyboard.press("Enter");
+  await tab.page.locator('dialog [name="token"]').fill("another");
+  await tab.page.keyboard.press("Enter");
+  // What stands where the button was has the focus.
+  await tab.page.locator(".who summary:focus").waitFor();
+  await menu.locator("summary").press("Enter");
+  await button(tab, "Log out").press("Enter");
   // From another machine even what there is to see needs it.
   server.isTokenForReading = true;
   await tab.page.reload();

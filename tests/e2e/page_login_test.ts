@@ -78,8 +78,11 @@ Deno.test("users log in with their roles, and the page says who did what", async
   await tab.page.getByText("Log in to see this cluster.").waitFor();
   await logIn(tab, "root", "wrong password");
   await tab.page.getByText("the user or the password is wrong").waitFor();
+  // Whoever has no pointer tries again where he was, and is at the content then.
+  await tab.page.locator('.login [name="password"]:focus').waitFor();
   await logIn(tab, "root", PASSWORD);
   await tab.page.locator(".menu summary").getByText("root").waitFor();
+  await tab.page.locator("#main:focus").waitFor();
   const cookies = await tab.page.context().cookies();
   assertEquals(cookies.map(({ httpOnly, sameSite }) => [httpOnly, sameSite]), [[true, "Strict"]]);
   assertEquals(await tab.ask("[document.cookie, sessionStorage.length]"), ["", 0]);
@@ -149,6 +152,7 @@ Deno.test("users log in with their roles, and the page says who did what", async
   assert(await other.ask(`document.querySelector(".menu")?.open === true`));
   await press(other, "Log out");
   await other.page.getByText("Log in to see this cluster.").waitFor();
+  await other.page.locator('.login [name="user"]:focus').waitFor();
   assertEquals(await other.page.context().cookies(), []);
   // With a token instead.
   await press(other, "Use a token");

@@ -14,6 +14,7 @@ import { useEffect, useRef, useState } from "./preact_hooks.js";
 import { ACTIONS, fieldProblem } from "./actions.js";
 import { send } from "./api.js";
 import { poll } from "./cluster.js";
+import { useKeptFocus } from "./focus.js";
 import { peerUrl } from "./format.js";
 import { html } from "./html.js";
 import { LoginDialog } from "./login.js";
@@ -170,22 +171,6 @@ function ActionDialog({ action, preset, view, onClose, onShown }) {
       }} />`
       : null}
   `;
-}
-
-/**
- * Gives the focus back to what had it, and lost it because nothing can be used while a request is under way.
- *
- * @param {boolean} isSending
- */
-function useKeptFocus(isSending) {
-  const kept = useRef(/** @type {Element | null} */ (null));
-  if (isSending) kept.current ??= document.activeElement;
-  useEffect(() => {
-    if (isSending) return;
-    const element = kept.current;
-    kept.current = null;
-    if (document.activeElement === document.body && element instanceof HTMLElement) element.focus();
-  }, [isSending]);
 }
 
 /**

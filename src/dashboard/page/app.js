@@ -5,7 +5,7 @@
  */
 
 /// <reference lib="dom" />
-import { useEffect, useState } from "./preact_hooks.js";
+import { useEffect, useRef, useState } from "./preact_hooks.js";
 import { ActionButton, Questions } from "./action_dialog.js";
 import { Activity } from "./activity.js";
 import { Alarm } from "./alarm.js";
@@ -14,10 +14,12 @@ import { AccessView } from "./access.js";
 import { currentToken, logOut, onLogin } from "./api.js";
 import { concernsOf } from "./attention.js";
 import { usePicture } from "./cluster.js";
+import { focusFirst, focusMain, isFocusLost, useFocusInside } from "./focus.js";
 import { clockTime, counted, duration, peerUrl } from "./format.js";
 import { Groups } from "./groups.js";
 import { html } from "./html.js";
 import { LoginDialog, LoginView } from "./login.js";
+import { Menu } from "./menu.js";
 import { Migrations } from "./migrations.js";
 import { toast, Toasts } from "./modal.js";
 import { Overview } from "./overview.js";
@@ -85,6 +87,7 @@ export function App() {
   const shown = [...views, PRODUCTS_VIEW].find((other) => other.name === name) ?? views[0];
   // There is nothing to see without a login.
   const isShut = picture.wantsToken && view === null && areThereUsers();
+  useFocusOf(isShut);
   return html`
     <a class="skip" href="#main" onClick=${skipToMain}>Skip to content</a>
     <header class="head">
@@ -97,8 +100,7 @@ export function App() {
       <div class="tools">
         <${ThemeButton} />
         ${isShut ? null : html`
-          <${LoginButton} needsLogin=${picture.wantsToken ||
-            view?.dashboard.needs_token === true} />
+          <${Who} needsLogin=${picture.wantsToken || view?.dashboard.needs_token === true} />
         `}
       </div>
     </header>
@@ -120,10 +122,25 @@ export function App() {
   `;
 }
 
+/**
+ * After a login the focus is at the content, after a logout in the form.
+ *
+ * @param {boolean} isShut
+ */
+function useFocusOf(isShut) {
+  const wasShut = useRef(isShut);
+  useEffect(() => {
+    const main = document.getElementById("main");
+    const isLost = isFocusLost() || document.activeElement === main;
+    if (isShut !== wasShut.current && isLost) isShut ? focusFirst(main) : focusMain();
+    wasShut.current = isShut;
+  }, [isShut]);
+}
+
 /** @param {Event} event */
 function skipToMain(event) {
   event.preventDefault();
-  document.getElementById("main")?.focus();
+  focusMain();
 }
 
 /** @param {{ shown: string }} props */
@@ -163,10 +180,20 @@ function ThemeButton() {
 }
 
 /** @param {{ needsLogin: boolean }} props */
-function LoginButton({ needsLogin }) {
+function Who({ needsLogin }) {
   const [token, setToken] = useState(currentToken);
-  const [isOpen, setOpen] = useState(false);
   useEffect(() => onLogin(() => setToken(currentToken())), []);
+  const place = useFocusInside();
+  return html`
+    <div class="who" ref=${place}>
+      <${LoginButton} token=${token} needsLogin=${needsLogin} />
+    </div>
+  `;
+}
+
+/** @param {{ token: string, needsLogin: boolean }} props */
+function LoginButton({ token, needsLogin }) {
+  const [isOpen, setOpen] = useState(false);
   const you = loggedIn();
   if (you !== undefined && (you.kind === "user" || token !== "")) {
     return html`<${UserMenu} name=${you.name} role=${you.role} />`;
@@ -182,14 +209,11 @@ function LoginButton({ needsLogin }) {
 /** @param {{ name: string, role: string }} props */
 function UserMenu({ name, role }) {
   return html`
-    <details class="menu">
-      <summary class="button">${name}</summary>
-      <div class="card">
-        <p>${name}<small>${role}</small></p>
-        <${ActionButton} name="change_password">Change password …</${ActionButton}>
-        <button type="button" onClick=${leave}>Log out</button>
-      </div>
-    </details>
+    <${Menu} label=${name}>
+      <p>${name}<small>${role}</small></p>
+      <${ActionButton} name="change_password">Change password …</${ActionButton}>
+      <button type="button" onClick=${leave}>Log out</button>
+    </${Menu}>
   `;
 }
 

@@ -7,6 +7,7 @@
 /// <reference lib="dom" />
 import { useState } from "./preact_hooks.js";
 import { logIn, logInAs } from "./api.js";
+import { useKeptFocus } from "./focus.js";
 import { html } from "./html.js";
 import { Modal } from "./modal.js";
 import { areThereUsers } from "./who.js";
@@ -46,6 +47,7 @@ function LoginForm({ onDone, onCancel }) {
   const [typed, setTyped] = useState({ user: "", password: "", token: "" });
   const [problem, setProblem] = useState("");
   const [isBusy, setBusy] = useState(false);
+  useKeptFocus(isBusy);
   const type = /** @param {Event} event */ (event) => {
     const { name, value } = /** @type {HTMLInputElement} */ (event.target);
     setTyped({ ...typed, [name]: value });

@@ -6,6 +6,7 @@
 
 /// <reference lib="dom" />
 import { useEffect, useLayoutEffect, useRef, useState } from "./preact_hooks.js";
+import { focusMain, isFocusLost } from "./focus.js";
 import { html } from "./html.js";
 
 /** How long a toast stays, in milliseconds. */
@@ -21,7 +22,7 @@ let toastId = 0;
 const listeners = new Set();
 
 /**
- * A dialog over the page. Escape closes it, and the focus returns to where it was.
+ * A dialog over the page. Escape closes it, and the focus returns to where it was, or to the content.
  *
  * @param {{ title: string, onClose: () => void, children?: unknown }} props
  */
@@ -30,7 +31,13 @@ export function Modal({ title, onClose, children }) {
   useLayoutEffect(() => {
     const dialog = ref.current;
     dialog?.showModal();
-    return () => dialog?.close();
+    return () => {
+      dialog?.close();
+      // What has opened it may be gone, and nothing has taken its place.
+      queueMicrotask(() => {
+        if (isFocusLost()) focusMain();
+      });
+    };
   }, []);
   return html`
     <dialog

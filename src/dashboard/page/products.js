@@ -10,6 +10,7 @@ import { useState } from "./preact_hooks.js";
 import { Badge, Empty, SortHead } from "./elements.js";
 import { bytes, clockTime, counted, cut, short, UNKNOWN, whole } from "./format.js";
 import { html } from "./html.js";
+import { Menu } from "./menu.js";
 import { usePolled } from "./polled.js";
 
 /** @import { ClusterView } from "../../api/cluster_view.ts" */
@@ -108,37 +109,29 @@ export function ProductMenu({ own }) {
   const isIll = (/** @type {ProductView} */ product) =>
     !product.is_own && ["bad", "warning"].includes(productState(product).tone);
   const ill = products.filter(isIll).length;
-  return html`
-    <details class="menu product-menu">
-      <summary class="button">
-        ${own}${ill === 0 ? null : html`
-          <span class="badge bad">
-            <span aria-hidden="true">▲${ill}</span>
-            <span class="sr-only">, ${counted(ill, "other product")} with a problem</span>
-          </span>
-        `}
-      </summary>
-      <div class="card" onClick=${closeMenu}>
-        <a href="#products"><b>All ${whole(answer?.total ?? 0)} products</b></a>
-        <ul>
-          ${sortedProducts(products, { column: "state", isDown: true }).map((product) =>
-            html`
-              <li key=${product.name}>
-                <${Name} product=${product} />
-                <${State} product=${product} />
-              </li>
-            `
-          )}
-        </ul>
-      </div>
-    </details>
+  const label = html`
+    ${own}${ill === 0 ? null : html`
+      <span class="badge bad">
+        <span aria-hidden="true">▲${ill}</span>
+        <span class="sr-only">, ${counted(ill, "other product")} with a problem</span>
+      </span>
+    `}
   `;
-}
-
-/** @param {Event} event */
-function closeMenu(event) {
-  const target = /** @type {HTMLElement} */ (event.target);
-  if (target.closest("a") !== null) target.closest("details")?.removeAttribute("open");
+  return html`
+    <${Menu} className="product-menu" label=${label}>
+      <a href="#products"><b>All ${whole(answer?.total ?? 0)} products</b></a>
+      <ul>
+        ${sortedProducts(products, { column: "state", isDown: true }).map((product) =>
+          html`
+            <li key=${product.name}>
+              <${Name} product=${product} />
+              <${State} product=${product} />
+            </li>
+          `
+        )}
+      </ul>
+      </${Menu}>
+  `;
 }
 
 /** @param {{ product: ProductView }} props */
