@@ -26,7 +26,7 @@ const PROGRAMS = [
   "promtool",
   "helm",
   "unshare",
-  "chromium",
+  "chromium-headless-shell",
   "sh",
   "bash",
   "cat",
