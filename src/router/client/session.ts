@@ -261,6 +261,7 @@ export class Session implements Client, ReplyHost, TurnWork {
   }
 
   push(bytes: Uint8Array): void {
+    if (this.#state !== "open") return; // the last reply is QUIT's, also of a monitor that would see its own QUIT
     this.replies.pushInOrder(bytes);
   }
 

@@ -191,9 +191,12 @@ function resetStatistics(call: LocalCall): Uint8Array | null {
 }
 
 /** Redis's names for the proxy's own keys. */
-const OWN_NAMES: Readonly<Record<string, string>> = { maxclients: "max_clients" };
-/** Redis's names of what cannot change while the proxy runs, or has another unit here. */
-const REDIS_NAMES = ["protected-mode", "databases", "timeout"];
+const OWN_NAMES: Readonly<Record<string, string>> = {
+  maxclients: "max_clients",
+  timeout: "session_max_timeout",
+};
+/** Redis's names of what cannot change while the proxy runs. */
+const REDIS_NAMES = ["protected-mode", "databases"];
 const FIXED =
   "can't set immutable config: it is the proxy's own, set it in the proxy's configuration";
 const ONE_OF_BOTH =

@@ -202,6 +202,17 @@ Deno.test("MONITOR shows the lines that redis-server shows, and ends with RESET"
   assertEquals(proxy.router.shared.isOverseen, false);
 });
 
+Deno.test("nothing comes behind the answer to a monitor's QUIT", async () => {
+  await using redis = await RedisServer.start();
+  await using proxy = await RouterServer.start({ servers: [redis] });
+  for (const port of [redis.port, proxy.port]) {
+    using monitor = await RespClient.connect(port);
+    assertEquals(await monitor.call("MONITOR"), "OK");
+    assertEquals(await monitor.call("QUIT"), "OK");
+    assertEquals((await monitor.readToEnd()).length, 0);
+  }
+});
+
 Deno.test("MONITOR does not show what its client, or one that subscribes, was refused", async () => {
   await using redis = await RedisServer.start();
   await using backend = await RedisServer.start();

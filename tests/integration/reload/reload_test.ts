@@ -190,6 +190,18 @@ Deno.test("a proxy takes another configuration, all of it or nothing, and loses 
     assertEquals((await eachSees("max_clients")).size, 1);
   });
 
+  await test.step("CONFIG SET by the names that Redis has for them", async () => {
+    for (const [seconds, clients] of [["1830", "401"], ["1800", "500"]] as const) {
+      assertEquals(
+        await first.call("CONFIG", "SET", "timeout", seconds, "maxclients", clients),
+        "OK",
+      );
+      assertEquals(await eachSees("session_max_timeout"), new Set([seconds]));
+      assertEquals(await eachSees("timeout"), new Set([seconds]));
+      assertEquals(await eachSees("max_clients"), new Set([clients]));
+    }
+  });
+
   for (const client of clients) {
     assertEquals(await client.call("PING"), "PONG");
     client.close();
