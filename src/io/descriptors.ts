@@ -30,6 +30,8 @@ const SERVER_CONNECTION_DESCRIPTORS = 2;
 const SERVERS_MIN = 16;
 /** Descriptors for the coordinator, the log, the dashboard's questions, and what comes unexpected. */
 const OTHER_DESCRIPTORS = 48;
+/** The same where there are hardly any: files that are written anew, a connection that is being accepted. */
+const OTHER_LEAST = 3;
 
 /** What needs descriptors. */
 export interface DescriptorNeeds {
@@ -68,14 +70,16 @@ export function descriptorsUsed(needs: DescriptorNeeds): number {
 }
 
 /**
- * Decides what `free` descriptors are used for. Where there are too few, at least half are the clients'.
+ * Decides what `free` descriptors are used for. Where there are too few, half are the clients'; less where the other
+ * half would not do for a connection to each server, but a quarter at least.
  *
  * @param free How many can be opened, none of the needs among what is open already.
  */
 export function planDescriptors(free: number, needs: DescriptorNeeds): DescriptorPlan {
   const httpConnections = httpConnectionsOf(free);
   const needed = keptFor(httpConnections, needs.workers, needs.servers);
-  const kept = Math.min(needed, Math.floor(free / 2));
+  const least = Math.min(leastKept(needs), Math.floor(free * 3 / 4));
+  const kept = Math.min(needed, Math.max(Math.floor(free / 2), least));
   const clients = Math.max(1, Math.min(needs.clients, free - kept));
   const handles = Math.floor(Math.max(0, free - clients - needed) / needs.workers);
   const coversStart = kept >= neededToStart(httpConnections, needs);
@@ -93,6 +97,12 @@ export function httpConnectionsOf(free: number): number {
 function neededToStart(httpConnections: number, { workers, servers }: DescriptorNeeds): number {
   return OTHER_DESCRIPTORS + workers * WORKER_DESCRIPTORS + servers +
     HTTP_CONNECTION_DESCRIPTORS * httpConnections;
+}
+
+/** What clients cannot be served without: a dashboard inside asks its own proxy and all servers, too. */
+function leastKept({ workers, servers }: DescriptorNeeds): number {
+  const ownQuestion = 1 + HTTP_CONNECTION_DESCRIPTORS;
+  return OTHER_LEAST + ownQuestion + (workers + 1) * Math.max(1, servers);
 }
 
 function keptFor(httpConnections: number, workers: number, servers: number): number {

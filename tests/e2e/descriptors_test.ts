@@ -72,6 +72,19 @@ for (const cpu of [1, 2]) {
   });
 }
 
+Deno.test("where hardly any clients fit, as many as the start tells are served by all workers", async () => {
+  await using redis = await RedisServer.start();
+  await using proxy = await ProxyProcess.start({ servers: [redis], cpu: 2, openFiles: 64 });
+  const told = /max_clients is 1000, .* at most (\d+) clients/;
+  await until(() => told.test(proxy.stderr) && proxy.stderr.includes("this dashboard leads"));
+  const max = Number(told.exec(proxy.stderr)?.[1]);
+  const clients = await connectMany(proxy.port, max);
+  const answers = await Promise.all(clients.map((client) => ask(client, "SET a b\r\n")));
+  assertEquals(answers, Array(max).fill("+OK\r\n"), proxy.stderr);
+  for (const client of clients) client.close();
+  assert(!proxy.stderr.includes("Too many open files"), proxy.stderr);
+});
+
 /** Connects again and again, and asks, until it is told to stop; resolves then. */
 async function hammer(port: number, stopping: AbortSignal, answers: Set<string>): Promise<void> {
   while (!stopping.aborted) {
