@@ -16,7 +16,7 @@ import { copyBytes, enlarge, releaseChunk } from "../io/chunk_pool.ts";
 import type { WriteBatch } from "../io/write_batch.ts";
 import type { Carrier } from "./backends/carrier.ts";
 import type { ReplySemaphore } from "./backends/reply_semaphore.ts";
-import { freePlace, SHORT_BYTES, shortBytes, takePlace } from "./first_bytes.ts";
+import { BytePlaces } from "./byte_places.ts";
 import { type Detour, RequestMarks } from "./request_marks.ts";
 import type { RequestSample } from "./sampling/sample.ts";
 
@@ -29,8 +29,12 @@ const KEPT_BYTES_MIN = 128;
 const FREE_BEGINNINGS_MAX = 2_048;
 /** How many of a request's first bytes are remembered. */
 export const BEGINNING_BYTES = 320;
-/** Bytes of reply memory that a pooled request keeps. */
-const HELD_BYTES_KEPT = 512;
+/** Requests of up to so many bytes keep them in places; those that find none have memory of their own. */
+const shortBeginnings = new BytePlaces(128, 4_096);
+/** So with replies that are held. An odd number of cache lines, else the first lines of all share few of its sets. */
+const shortReplies = new BytePlaces(9 * 64, 8_192);
+/** Bytes that are kept of the memory for a request that may be sent once more. */
+const KEPT_BYTES_MAX = 512;
 
 /** Replies of at least this size are moved, not copied. */
 export const WHOLE_BYTES_MIN = 64 * 1024;
@@ -129,9 +133,12 @@ export class Request extends RequestMarks {
   expectedBytes = 0;
   /** Protocol it was sent under. */
   protocol: 2 | 3 = 2;
-  /** Reply bytes that wait for their turn: held[0, heldBytes). */
+  /** Reply bytes that wait for their turn: held[heldStart, heldStart + heldBytes), borrowed until they are dropped. */
   held: Uint8Array | null = null;
+  heldStart = 0;
   heldBytes = 0;
+  /** Bytes that `held` has for it. */
+  #heldRoom = 0;
   /** The replies that come before its own; null for most. */
   leads: LeadingReplies | null = null;
   /** Whether its client wants no reply to it. */
@@ -180,17 +187,29 @@ export class Request extends RequestMarks {
 
   /** Copies reply bytes to the end of what is held. */
   hold(bytes: Uint8Array, start: number, end: number): void {
-    const length = end - start;
-    const total = this.heldBytes + length;
-    let held = this.held;
-    if (held === null || held.length < total) {
-      const size = Math.max(total, this.heldBytes * 2);
-      this.held = held = total <= HELD_BYTES_KEPT
-        ? new Uint8Array(HELD_BYTES_KEPT)
-        : enlarge(held ?? NOTHING, this.heldBytes, size);
-    }
-    copyBytes(held, this.heldBytes, bytes, start, end);
+    const total = this.heldBytes + end - start;
+    if (total > this.#heldRoom) this.#makeRoom(total);
+    copyBytes(this.held!, this.heldStart + this.heldBytes, bytes, start, end);
     this.heldBytes = total;
+  }
+
+  #makeRoom(total: number): void {
+    const { held, heldStart, heldBytes } = this;
+    const place = held === null && total <= shortReplies.placeBytes ? shortReplies.take() : -1;
+    if (place >= 0) {
+      this.held = shortReplies.bytes;
+      this.heldStart = place;
+      this.#heldRoom = shortReplies.placeBytes;
+      return;
+    }
+    const isShort = held === shortReplies.bytes;
+    const own = isShort ? held.slice(heldStart, heldStart + heldBytes) : held ?? NOTHING;
+    if (isShort) shortReplies.giveBack(heldStart);
+    this.held = total <= shortReplies.placeBytes
+      ? new Uint8Array(shortReplies.placeBytes)
+      : enlarge(own, heldBytes, Math.max(total, 2 * heldBytes));
+    this.heldStart = 0;
+    this.#heldRoom = this.held.length;
   }
 
   /** Copies the first of the request's own bytes, for the slow log; they must not be remembered yet. */
@@ -198,8 +217,10 @@ export class Request extends RequestMarks {
     const length = end - start;
     const kept = length < BEGINNING_BYTES ? length : BEGINNING_BYTES;
     this.#beginningLength = kept;
-    if (kept <= SHORT_BYTES) this.#place = takePlace();
-    if (this.#place >= 0) return copyBytes(shortBytes, this.#place, bytes, start, start + kept);
+    if (kept <= shortBeginnings.placeBytes) this.#place = shortBeginnings.take();
+    if (this.#place >= 0) {
+      return copyBytes(shortBeginnings.bytes, this.#place, bytes, start, start + kept);
+    }
     this.#beginning = freeBeginnings.pop() ?? new Uint8Array(BEGINNING_BYTES);
     copyBytes(this.#beginning, 0, bytes, start, start + kept);
   }
@@ -217,7 +238,7 @@ export class Request extends RequestMarks {
   /** Its first bytes are of no interest any more. */
   forget(): void {
     if (this.#place >= 0) {
-      freePlace(this.#place);
+      shortBeginnings.giveBack(this.#place);
       this.#place = -1;
     } else if (this.#beginning !== null) {
       if (freeBeginnings.length < FREE_BEGINNINGS_MAX) freeBeginnings.push(this.#beginning);
@@ -228,7 +249,7 @@ export class Request extends RequestMarks {
   /** Its first bytes, as far as they are remembered. Borrowed until it is given back. */
   get beginningBytes(): Uint8Array {
     if (this.#place >= 0) {
-      return shortBytes.subarray(this.#place, this.#place + this.#beginningLength);
+      return shortBeginnings.bytes.subarray(this.#place, this.#place + this.#beginningLength);
     }
     return this.#beginning?.subarray(0, this.#beginningLength) ?? NOTHING;
   }
@@ -264,10 +285,15 @@ export class Request extends RequestMarks {
 
   /** Nobody wants what is held any more. */
   dropHeld(): void {
-    this.heldBytes = 0;
-    if (this.held === null || this.held.length <= HELD_BYTES_KEPT) return;
-    releaseChunk(this.held);
+    if (this.held === null) return;
+    if (this.held === shortReplies.bytes) shortReplies.giveBack(this.heldStart);
+    else releaseChunk(this.held);
+    this.#holdNothing();
+  }
+
+  #holdNothing(): void {
     this.held = null;
+    this.heldStart = this.heldBytes = this.#heldRoom = 0;
   }
 
   /** Forgets what has come of its reply: it is sent to another server. */
@@ -280,17 +306,18 @@ export class Request extends RequestMarks {
   /** Takes a whole reply to be held, where {@linkcode hold} would copy it. */
   adopt(reply: Uint8Array): void {
     this.held = reply;
-    this.heldBytes = reply.length;
+    this.heldBytes = this.#heldRoom = reply.length;
   }
 
   /** Moves what is held to the end of a batch; a large reply goes there without a copy. */
   moveHeld(batch: WriteBatch): void {
-    const held = this.held!;
-    const bytes = this.heldBytes;
-    this.heldBytes = 0;
-    if (bytes < WHOLE_BYTES_MIN) return batch.append(held, 0, bytes);
-    this.held = null;
-    batch.appendWhole(held.subarray(0, bytes));
+    const { held, heldStart, heldBytes } = this;
+    if (heldBytes >= WHOLE_BYTES_MIN) {
+      this.#holdNothing();
+      return batch.appendWhole(held!.subarray(0, heldBytes));
+    }
+    batch.append(held!, heldStart, heldStart + heldBytes);
+    this.dropHeld();
   }
 }
 
@@ -319,7 +346,8 @@ export function recycleRequest(request: Request): void {
   request.state = "free";
   request.owner = NOBODY;
   request.forget();
-  if (freeCount >= FREE_REQUESTS_MAX) return request.dropHeld();
+  request.dropHeld();
+  if (freeCount >= FREE_REQUESTS_MAX) return;
   request.client = null;
   request.ways = null;
   request.isMuted = false;
@@ -346,8 +374,7 @@ export function recycleRequest(request: Request): void {
   request.replyBytes = 0;
   request.missingBytes = 0;
   request.keptBytes = 0;
-  if (request.kept !== null && request.kept.length > HELD_BYTES_KEPT) request.kept = null;
-  request.dropHeld();
+  if (request.kept !== null && request.kept.length > KEPT_BYTES_MAX) request.kept = null;
   request.next = free;
   free = request;
   freeCount++;

@@ -328,7 +328,8 @@ class BlockedCommand implements Blocked, RequestOwner, LinkUser, SlotWatcher {
     if (this.#isPassing) return this.#pass(attempt, bytes, start, end, isLast);
     attempt.hold(bytes, start, end);
     if (attempt.heldBytes < FIRST_BYTES && !isLast) return;
-    const first = latin1(attempt.held!, 0, Math.min(attempt.heldBytes, FIRST_BYTES));
+    const { held, heldStart, heldBytes } = attempt;
+    const first = latin1(held!, heldStart, heldStart + Math.min(heldBytes, FIRST_BYTES));
     if (isLast && this.#isEndOfTry(first)) {
       this.#attemptEnded(attempt);
       if (this.#state !== "asked") return;
@@ -340,7 +341,7 @@ class BlockedCommand implements Blocked, RequestOwner, LinkUser, SlotWatcher {
       return;
     }
     this.#isPassing = true;
-    this.#pass(attempt, attempt.held!, 0, attempt.heldBytes, isLast);
+    this.#pass(attempt, held!, heldStart, heldStart + heldBytes, isLast);
   }
 
   /** Whether the reply is none for the client: the server was made to end it, or its slice is over. */

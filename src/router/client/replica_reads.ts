@@ -233,9 +233,9 @@ export class ReplicaReads implements Ways, RouteBackend, RequestOwner {
    * a replica may be another version, or know other users.
    */
   #mayErr(request: Request, bytes: Uint8Array, start: number, end: number): boolean {
-    const { held, heldBytes, backend } = request;
+    const { held, heldStart, heldBytes, backend } = request;
     const text = held !== null && heldBytes > 0
-      ? latin1(held, 0, Math.min(heldBytes, ERROR_BYTES))
+      ? latin1(held, heldStart, heldStart + Math.min(heldBytes, ERROR_BYTES))
       : latin1(bytes, start, Math.min(end, start + ERROR_BYTES));
     const isUnfit = UNFIT.test(text);
     if (isUnfit) this.#groupOf(request)?.saidUnfit(backend!.server.address, text);

@@ -22,25 +22,33 @@ import {
 const MINUS = 45;
 const BANG = 33;
 
-/** A settled part as a merge sees it: its reply is held[0, length), borrowed until the merge returns. */
+/** A settled part as a merge sees it: its reply is held[start, end), borrowed until the merge returns. */
 export class PartReply {
   readonly held: Uint8Array;
-  readonly length: number;
+  readonly start: number;
+  readonly end: number;
   /** Whether it is an error, the server's or ours. */
   readonly isError: boolean;
   /** Whether the proxy failed it itself: the server may not have seen it. */
   readonly isFailure: boolean;
 
-  constructor(held: Uint8Array, length: number, isError: boolean, isFailure: boolean) {
+  constructor(
+    held: Uint8Array,
+    isError: boolean,
+    isFailure: boolean,
+    start = 0,
+    end = held.length,
+  ) {
     this.held = held;
-    this.length = length;
+    this.start = start;
+    this.end = end;
     this.isError = isError;
     this.isFailure = isFailure;
   }
 
   /** The whole reply; a view that is made when it is asked for, which costs more than a small reply. */
   get bytes(): Uint8Array {
-    return this.held.subarray(0, this.length);
+    return this.held.subarray(this.start, this.end);
   }
 }
 
@@ -157,9 +165,10 @@ export class Gather implements RequestOwner, ReplyParts {
   }
 
   #replyOf(part: Request): PartReply {
-    const { held, heldBytes, replyType } = part;
+    const { held, heldStart, heldBytes, replyType } = part;
     const isError = replyType === MINUS || replyType === BANG;
-    return new PartReply(held ?? EMPTY, heldBytes, isError, this.#failed?.has(part) === true);
+    const isFailure = this.#failed?.has(part) === true;
+    return new PartReply(held ?? EMPTY, isError, isFailure, heldStart, heldStart + heldBytes);
   }
 }
 

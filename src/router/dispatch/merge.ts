@@ -120,7 +120,7 @@ function mergeConcat(replies: readonly PartReply[]): Uint8Array {
     const headerEnd = bytes.indexOf(10) + 1;
     const length = Number(decoder.decode(bytes.subarray(1, headerEnd)).trim());
     if (bytes[0] !== STAR || !(length >= 0)) {
-      return badReply(new PartReply(bytes, bytes.length, false, false));
+      return badReply(new PartReply(bytes, false, false));
     }
     count += length;
     bodies.push(bytes.subarray(headerEnd));
@@ -150,22 +150,22 @@ export function mergeInOrder(
   const header = arrayHeader(count);
   let size = header.length;
   for (let i = 0; i < replies.length; i++) {
-    const { held, length } = replies[i]!;
-    if (held[0] !== STAR) return badReply(replies[i]!);
-    next[i] = held.indexOf(LF) + 1;
-    size += length - next[i]!;
+    const { held, start, end } = replies[i]!;
+    if (held[start] !== STAR) return badReply(replies[i]!);
+    next[i] = held.indexOf(LF, start) + 1;
+    size += end - next[i]!;
   }
   const out = memoryFor(size);
   copyBytes(out, 0, header, 0, header.length);
   let at = header.length;
   for (let i = 0; i < count;) {
     const owner = owners[i]!;
-    const { held, length } = replies[owner]!;
+    const { held, end: replyEnd } = replies[owner]!;
     const from = next[owner]!;
     let end = from;
     // Neighbours go in one piece.
     do {
-      end = elementEnd(held, end, length);
+      end = elementEnd(held, end, replyEnd);
       if (end < 0) return badReply(replies[owner]!);
       i++;
     } while (i < count && owners[i] === owner);
@@ -185,10 +185,10 @@ function memoryFor(size: number): Uint8Array {
 
 const framer = new ReplyFramer();
 
-/** One past the element that begins at `at`; -1 when it does not end before `length`. */
-function elementEnd(bytes: Uint8Array, at: number, length: number): number {
+/** One past the element that begins at `at`; -1 when it does not end before `bytesEnd`. */
+function elementEnd(bytes: Uint8Array, at: number, bytesEnd: number): number {
   framer.reset();
-  const end = framer.feed(bytes, at, length);
+  const end = framer.feed(bytes, at, bytesEnd);
   return framer.isDone ? end : -1;
 }
 

@@ -188,7 +188,7 @@ export class Spread {
       const found = places.map(({ part, place }) => {
         const bytes = elements[part]?.[place] ?? replies[part]!.bytes;
         const isError = bytes[0] === 45; // -
-        return new PartReply(bytes, bytes.length, isError, elements[part] == null);
+        return new PartReply(bytes, isError, elements[part] == null);
       });
       if (partOf === null) return found[0]!.bytes.slice();
       if (command.merge !== "concat") return MERGES[command.merge]!(found, 2);

@@ -12,9 +12,12 @@ import { firstError, mergeInOrder, MERGES } from "../../../../src/router/dispatc
 import { probeKey } from "../../../../src/resp/probe_key.ts";
 import { latin1, textOf } from "../../../support/pieces.ts";
 
-/** A reply in memory that has more, as it has after a longer one. */
+/** A reply in memory that has those of others before and behind it. */
 function partOf(text: string, isError: boolean, isFailure: boolean): PartReply {
-  return new PartReply(latin1(`${text}$1\r\nz\r\n`), text.length, isError, isFailure);
+  const others = "*1\r\n$1\r\nz\r\n";
+  const start = others.length;
+  const held = latin1(others + text + others);
+  return new PartReply(held, isError, isFailure, start, start + text.length);
 }
 
 /** A server's reply. */
