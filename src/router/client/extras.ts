@@ -29,6 +29,8 @@ export interface TrackingState {
   readUntracked(keys: readonly string[]): void;
   /** A command was dispatched. */
   dispatched(): void;
+  /** Calls `done` once, when the client, or who hears for it, has what the servers have told until now. */
+  hearAll(done: () => void): void;
   /** CLIENT TRACKING OFF, or the end of the client: nothing is in flight, or nobody waits for it. */
   end(): void;
 }

@@ -127,6 +127,18 @@ export class TrackedServer implements LinkUser, RouteBackend {
     this.#change(this.#database, protocol);
   }
 
+  /** Calls `done` once, when what the server has told until now was heard, or is known to be lost. */
+  hearAll(done: () => void): void {
+    const link = this.#listener ?? this.#link;
+    // What does not track yet, or no more, has nothing to tell.
+    if (!this.#wasReady || link === null) return done();
+    askServer(link.connection, PING, (_, isReply) => {
+      // Of a connection that is lost this is said first, then its user is told.
+      if (isReply) done();
+      else queueMicrotask(done);
+    });
+  }
+
   /** Ends it. What is on its way is left to the server, as on a shared connection. */
   close(): void {
     for (const link of [this.#link, this.#listener]) {

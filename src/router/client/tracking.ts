@@ -63,6 +63,8 @@ export class Tracking implements TrackingState, TrackedServerUser, Ways {
   /** Whether the client waits for CLIENT TRACKING ON: it has cached nothing since. */
   #isConfiguring = false;
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
+  /** Invalidations on their way to another worker. */
+  readonly #deliveries = new Set<Promise<void>>();
   /** As the tracking itself, but CLIENT CACHING comes before each request. */
   readonly #cachingWays: Ways = {
     at: (server, request) => {
@@ -222,9 +224,21 @@ export class Tracking implements TrackingState, TrackedServerUser, Ways {
     if (invalidate(client.shared.clients, redirect, keys)) return;
     const { peers } = client.shared.worker;
     if (peers === null) return this.#targetIsGone(redirect);
-    peers.invalidate(redirect, latin1(keys, 0, keys.length)).then((isThere) => {
+    const delivery = peers.invalidate(redirect, latin1(keys, 0, keys.length)).then((isThere) => {
       if (!isThere) this.#targetIsGone(redirect);
-    }, () => {});
+    }, () => {}).finally(() => this.#deliveries.delete(delivery));
+    this.#deliveries.add(delivery);
+  }
+
+  hearAll(done: () => void): void {
+    let left = this.#servers.size + 1;
+    const heard = () => {
+      if (--left > 0) return;
+      if (this.#deliveries.size === 0) done();
+      else Promise.all(this.#deliveries).then(done);
+    };
+    for (const tracked of [...this.#servers.values()]) tracked.hearAll(heard);
+    heard();
   }
 
   #targetIsGone(id: number): void {

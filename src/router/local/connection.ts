@@ -38,12 +38,15 @@ const RESET = utf8("+RESET\r\n");
 
 /** Answers by name. */
 export const CONNECTION_COMMANDS: Readonly<Record<string, LocalAnswer>> = {
-  ping: ({ client, command, args }) => {
+  ping: (call) => {
+    const { client, command, args } = call;
     if (args.count > 2) return errorReply(wrongArity(command.name));
-    if (client.protocol === 2 && client.subscriptions?.isSubscribed === true) {
-      return pongWhileSubscribed(args);
-    }
-    return args.count === 1 ? PONG : echo(args);
+    const isSubscribed = client.protocol === 2 && client.subscriptions?.isSubscribed === true;
+    const pong = isSubscribed ? pongWhileSubscribed(args) : args.count === 1 ? PONG : echo(args);
+    const tracking = client.extras?.tracking ?? null;
+    if (tracking === null) return pong;
+    // As from one server: not before what it has told.
+    return answerWhen(call, (answer) => tracking.hearAll(() => answer(pong)));
   },
   echo: ({ args }) => echo(args),
   quit: ({ client }) => {

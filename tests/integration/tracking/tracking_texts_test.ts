@@ -88,6 +88,7 @@ const CASES: Readonly<Record<string, readonly Step[]>> = {
     ["reader", "MSET", "a{t}", 1, "b{t}", 2],
     ["reader", "GET", "a{t}"],
     ["reader", "MULTI"],
+    ["reader", "PING"],
     ["reader", "INCR", "a{t}"],
     ["reader", "GET", "b{t}"],
     ["reader", "EXEC"],

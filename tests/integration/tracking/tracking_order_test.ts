@@ -1,0 +1,97 @@
+/**
+ * PING of a client that caches: once it is answered, the client knows of every write that was answered before.
+ *
+ * @module
+ */
+
+import { assertEquals } from "@std/assert";
+import { delay } from "@std/async/delay";
+import { RedisServer } from "../../support/redis_server.ts";
+import type { RespClient } from "../../support/resp_client.ts";
+import { RouterServer } from "../../support/router_server.ts";
+import { TcpRelay } from "../../support/tcp_relay.ts";
+
+const utf8 = new TextDecoder();
+const INVALIDATED = ">2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\nk\r\n";
+/** Long enough for a PING that waits for nobody, in milliseconds. */
+const PING_MS = 100;
+
+/** The next message, as it came. */
+async function next(client: RespClient): Promise<string> {
+  return utf8.decode((await client.read()).raw);
+}
+
+/** A proxy before a server whose invalidations may be held up on their way. */
+async function startSlow(run: (proxy: RouterServer, relay: TcpRelay) => Promise<void>) {
+  await using redis = await RedisServer.start();
+  await using relay = TcpRelay.start(redis.port);
+  await using proxy = await RouterServer.start({ servers: [relay] });
+  await run(proxy, relay);
+}
+
+/** Writes the key; the answer is there, and the server has told who has read it. */
+async function write(proxy: RouterServer, relay: TcpRelay): Promise<void> {
+  using writer = await proxy.client();
+  const isHeld = relay.hold("invalidate");
+  assertEquals(await writer.call("SET", "k", "v"), "OK");
+  await isHeld;
+}
+
+Deno.test("an invalidation comes before the answer to a PING that was sent after the write", async () => {
+  await startSlow(async (proxy, relay) => {
+    using reader = await proxy.client();
+    await reader.call("HELLO", 3);
+    await reader.call("CLIENT", "TRACKING", "ON");
+    assertEquals(await reader.call("PING"), "PONG");
+    assertEquals(await reader.call("GET", "k"), null);
+    await write(proxy, relay);
+    await reader.send("PING");
+    await reader.send("PING", "again");
+    await delay(PING_MS);
+    relay.release();
+    const messages = [await next(reader), await next(reader), await next(reader)];
+    assertEquals(messages, [INVALIDATED, "+PONG\r\n", "$5\r\nagain\r\n"]);
+  });
+});
+
+Deno.test("a PING is answered when the client that invalidations are redirected to has them", async () => {
+  await startSlow(async (proxy, relay) => {
+    using listener = await proxy.client();
+    await listener.call("HELLO", 3);
+    const id = await listener.call("CLIENT", "ID") as number;
+    using reader = await proxy.client();
+    await reader.call("CLIENT", "TRACKING", "ON", "REDIRECT", id);
+    assertEquals(await reader.call("GET", "k"), null);
+    await write(proxy, relay);
+    const order: string[] = [];
+    const all = [reader, listener].map(async (client, i) => {
+      if (i === 0) await client.send("PING");
+      order.push(await next(client));
+    });
+    await delay(PING_MS);
+    assertEquals(order, []);
+    relay.release();
+    await Promise.all(all);
+    assertEquals(order.sort(), ["+PONG\r\n", INVALIDATED]);
+  });
+});
+
+Deno.test("where what a server told is lost, the client forgets everything before its PING is answered", async () => {
+  await startSlow(async (proxy, relay) => {
+    using reader = await proxy.client();
+    await reader.call("HELLO", 3);
+    await reader.call("CLIENT", "TRACKING", "ON");
+    assertEquals(await reader.call("GET", "k"), null);
+    await write(proxy, relay);
+    await reader.send("PING");
+    await delay(PING_MS);
+    relay.cut();
+    relay.release();
+    assertEquals([await next(reader), await next(reader)], [
+      ">2\r\n$10\r\ninvalidate\r\n_\r\n",
+      "+PONG\r\n",
+    ]);
+    // Nobody is tracked now: there is nothing to wait for.
+    assertEquals(await reader.call("PING"), "PONG");
+  });
+});
