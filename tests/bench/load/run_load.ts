@@ -2,7 +2,7 @@
  * Measures redis-server, twemproxy and the proxy side by side and prints one table.
  *
  * Run by `make bench`. Every cell of the table is measured on each target in turn, and that as often
- * as asked for, so that a noisy moment of the machine does not fall on one of them alone. All of it
+ * as asked for, in both orders, so that a noisy moment of the machine does not fall on one of them alone. All of it
  * shares one machine with redis-benchmark and the servers: the CPU time of a request is what noise
  * touches least.
  *
@@ -14,7 +14,14 @@ import { processFigures } from "../../support/process_figures.ts";
 import { RedisServer } from "../../support/redis_server.ts";
 import { median } from "./median.ts";
 import { fillKeys, type Load, runBenchmark } from "./redis_benchmark.ts";
-import { proxyTarget, READ_MODES, redisTarget, type Target, twemproxyTarget } from "./target.ts";
+import {
+  forwarderTarget,
+  proxyTarget,
+  READ_MODES,
+  redisTarget,
+  type Target,
+  twemproxyTarget,
+} from "./target.ts";
 import { GivenOptions } from "../options.ts";
 
 const HELP = `make bench ARGS="..."
@@ -28,11 +35,12 @@ const HELP = `make bench ARGS="..."
   --migrating=256,1024  proxies, too, with so many slots in migrate
   --repeat=3            rounds; the table shows the medians
   --seconds=2           how long one target is loaded in one round
-  --targets=redis,twemproxy,proxy
+  --targets=redis,twemproxy,proxy   also conn, handle: the least program in Deno that passes requests on
   --read-mode=byob      byob, direct, or both: byob,direct
   --cpu=1               workers of the proxy; several with commas
 `;
 
+const DEFAULT_TARGETS = ["redis", "twemproxy", "proxy"];
 const SERVER_COUNT = 2;
 /** How long a target is loaded before it is measured, to learn its pace and warm it up. */
 const WARM_UP_SECONDS = 0.4;
@@ -104,7 +112,7 @@ function readOptions(): Options {
     loads,
     repeat: given.number("repeat"),
     seconds: given.number("seconds"),
-    targets: given.words("targets", ["redis", "twemproxy", "proxy"]),
+    targets: given.words("targets", [...DEFAULT_TARGETS, "conn", "handle"], DEFAULT_TARGETS),
     readModes: given.words("read-mode", READ_MODES, ["byob"]),
     cpu: given.numbers("cpu"),
     migrating: given.text("migrating") === undefined ? [] : given.numbers("migrating"),
@@ -121,6 +129,9 @@ async function startTargets(
   for (const name of options.targets) {
     if (name === "redis") targets.push(redisTarget(servers[0]!));
     if (name === "twemproxy") targets.push(stack.use(await twemproxyTarget(servers)));
+    if (name === "conn" || name === "handle") {
+      targets.push(stack.use(await forwarderTarget(servers[0]!, name)));
+    }
     if (name !== "proxy") continue;
     for (const readMode of options.readModes) {
       for (const cpu of options.cpu) {
@@ -199,9 +210,19 @@ function medians(rounds: readonly Figures[]): Figures {
 }
 
 const TITLES =
-  "| request | value B | clients | P | target | requests/s | p50 ms | p99 ms | max ms | CPU µs/request | RSS MB | CPU % at rest |";
+  "| request | value B | clients | P | target | requests/s | p50 ms | p99 ms | max ms | CPU µs/request | RSS MB | CPU % at rest | times twemproxy: requests/s, p50, p99, CPU |";
+/** The target that others are compared with, round by round. */
+const REFERENCE = "twemproxy";
 
-function row(load: Load, name: string, figures: Figures, idle: number): string {
+/** The medians of what each round had, in times of what the reference had in it. */
+function ratios(rounds: readonly Figures[], reference: readonly Figures[]): string {
+  const names = ["requestsPerSecond", "p50Ms", "p99Ms", "cpuMicros"] as const;
+  return names.map((name) =>
+    median(rounds.map((figures, round) => figures[name] / reference[round]![name])).toFixed(2)
+  ).join(", ");
+}
+
+function row(load: Load, name: string, figures: Figures, idle: number, beside = ""): string {
   const cells = [
     load.keys === 0 ? "SET, GET" : `MGET ${load.keys}`,
     load.valueBytes,
@@ -215,6 +236,7 @@ function row(load: Load, name: string, figures: Figures, idle: number): string {
     figures.cpuMicros.toFixed(2),
     figures.rssMegabytes.toFixed(0),
     idle === 0 ? "" : figures.restPercent.toFixed(2),
+    beside,
   ];
   return `| ${cells.join(" | ")} |`;
 }
@@ -233,12 +255,22 @@ async function main(): Promise<void> {
     if (load.keys > 0) { for (const { port } of targets) await fillKeys(port, load.valueBytes); }
     const rounds = targets.map((): Figures[] => []);
     for (let round = 0; round < options.repeat; round++) {
-      for (const [i, target] of targets.entries()) {
+      const inTurn = [...targets.entries()];
+      for (const [i, target] of round % 2 === 0 ? inTurn : inTurn.reverse()) {
         rounds[i]!.push(await measure(target, load, options));
       }
     }
+    const reference = rounds[targets.findIndex(({ name }) => name === REFERENCE)];
     for (const [i, target] of targets.entries()) {
-      console.log(row(load, target.name, medians(rounds[i]!), options.idle));
+      console.log(
+        row(
+          load,
+          target.name,
+          medians(rounds[i]!),
+          options.idle,
+          reference && ratios(rounds[i]!, reference),
+        ),
+      );
     }
   }
 }

@@ -1,5 +1,6 @@
 /**
- * What is measured: redis-server itself, twemproxy and the proxy, before the same two redis-servers.
+ * What is measured: redis-server itself, twemproxy and the proxy, before the same two redis-servers, and the least
+ * program in Deno that passes requests on, before one of them.
  *
  * @module
  */
@@ -109,6 +110,22 @@ export async function twemproxyTarget(servers: readonly RedisServer[]): Promise<
     throw error;
   }
   return { name: "twemproxy", port, pid: child.pid, [Symbol.asyncDispose]: dispose };
+}
+
+/** The forwarder of {@link ./forwarder.ts}, by `conn` or by `handle`, before the first server. */
+export async function forwarderTarget(
+  { port: serverPort }: RedisServer,
+  how: string,
+): Promise<Target> {
+  const port = freePort();
+  const script = new URL("./forwarder.ts", import.meta.url).pathname;
+  const child = new Child(Deno.execPath(), {
+    args: ["run", "--no-check", "--allow-net", script, how, `${port}`, `${serverPort}`],
+    env: { DENO_TOKIO_EVENT_INTERVAL: "1" },
+  });
+  await child.waitFor(() => child.stdout.includes("ready"));
+  const dispose = async () => void await child.end("SIGKILL");
+  return { name: `Deno alone, ${how}`, port, pid: child.pid, [Symbol.asyncDispose]: dispose };
 }
 
 async function waitForPort(port: number, child: Child): Promise<void> {
