@@ -110,6 +110,13 @@ function debug(call: LocalCall): Uint8Array | null {
   const bytes = requestOf(call);
   const slot = all[slotId]!;
   const keys = isAboutKey && !slot.isOpen ? [latin1(args.bytes, args.start(2), args.end(2))] : null;
+  if (client.replies.isCapturing) {
+    // A part of EXEC's reply: in the client's FIFO it would wait for EXEC, which waits for it.
+    const request = client.replies.park(command);
+    request.keys = keys;
+    slot.send(request, bytes, 0, bytes.length);
+    return null;
+  }
   sendToSlot(client, command, slot, slotId, keys, bytes, 0, bytes.length);
   return null;
 }

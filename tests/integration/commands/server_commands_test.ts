@@ -292,6 +292,30 @@ Deno.test("DEBUG finds a key of any bytes", async () => {
   }
 });
 
+Deno.test("DEBUG is answered in a transaction, in its place", async () => {
+  await using servers = await RedisServer.startMany(2, DEBUG);
+  for (const multiSlotTransactions of [false, true]) {
+    await using proxy = await RouterServer.start({
+      servers,
+      options: { ...ON, multiSlotTransactions },
+    });
+    using client = await proxy.client();
+    await client.pipeline([
+      ["MULTI"],
+      ["SET", "k", 1],
+      ["DEBUG", "ERROR", "LOADING all"],
+      ["DEBUG", "OBJECT", "k"],
+      ["DEBUG", "SLEEP", 0],
+      ["GET", "k"],
+    ]);
+    const [set, error, object, sleep, get] = await client.call("EXEC") as RespValue[];
+    assertEquals([set, sleep, get], ["OK", "OK", "1"]);
+    assertEquals(textOf(error!), "LOADING all");
+    assertMatch(textOf(object!), /encoding:int /);
+    assertEquals(await client.call("PING"), "PONG");
+  }
+});
+
 Deno.test("FUNCTION STATS shows a function that runs at any master, at once", async () => {
   await using servers = await RedisServer.startMany(2);
   await using proxy = await RouterServer.start({ servers });
