@@ -63,6 +63,9 @@ export async function importServers(
   const cluster = await clusterOf(values, sources);
   const servers = cluster?.masters ?? await namedServers(values, sources);
   const infos = await checkSources(servers, product);
+  for (const [name, info] of infos) {
+    if (product.isOwn(info)) throw new Error(`${name} is a server of ${product.title} itself`);
+  }
   if (isGiven(values, COUNT_ONLY)) {
     console.log(toJson({ keys: keysOf(infos), sources: [...infos.keys()] }));
     return 0;

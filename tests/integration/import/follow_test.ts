@@ -6,6 +6,7 @@
 
 import { delay } from "@std/async/delay";
 import { assertEquals, assertStringIncludes } from "@std/assert";
+import { until } from "../../support/deadline.ts";
 import type { Word } from "../../support/resp_client.ts";
 import { makeAllValues } from "./all_values.ts";
 import { FOLLOWS, ImportSetting } from "./import_setting.ts";
@@ -96,6 +97,25 @@ Deno.test("what cannot be followed ends the import with what to do; --restart co
   assertStringIncludes(again.stderr, "keys of the copy before were deleted: 2");
   assertEquals(await product.call("EXISTS", "a"), 0);
   assertEquals(await product.call("SMEMBERS", "s"), ["new"]);
+});
+
+Deno.test("a server of the product itself, or a replica of one, is not imported", async () => {
+  await using setting = await ImportSetting.start();
+  const { servers, product, source } = setting;
+  await product.call("SET", "k", 1);
+  await source.call("REPLICAOF", "127.0.0.1", servers[1]!.port);
+  await until(async () => `${await source.call("INFO", "replication")}`.includes("link_status:up"));
+  for (const { addr, port } of servers) {
+    for (const from of [addr, `localhost:${port}`]) {
+      const refused = setting.import(`--from=redis://${from}`, "--merge", "--once");
+      assertEquals((await refused.ended).code, 1);
+      assertStringIncludes(
+        refused.stderr,
+        `redis://${from} is a server of product "test" itself`,
+      );
+    }
+  }
+  assertEquals(await product.call("GET", "k"), "1");
 });
 
 Deno.test("writes at the source go on when a switch-over is stopped before its end", async () => {
