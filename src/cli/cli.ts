@@ -27,6 +27,9 @@ const DENO_REFUSAL =
   /Requires (all access to "[^"]*"|\w+ access to "\/(dev|proc|sys)\/[^"]*"), run again with the --allow-\S+ flag/g;
 
 /** Codis 2.0's program for the commands that are below `config` here. */
+/** The system's words where the process may open nothing more, and what helps. */
+const OUT_OF_DESCRIPTORS = "Too many open files";
+const MORE_DESCRIPTORS = 'raise the limit for open files, as by "ulimit -n 10000"';
 const CONFIG_PROGRAM = "codis-config";
 const CONFIG = "config";
 
@@ -53,7 +56,8 @@ export async function runCli(args: readonly string[]): Promise<number> {
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     const line = message.replaceAll("\n", " ").replace(DENO_REFUSAL, SYSTEM_FILES);
-    console.error(`${PROGRAM}: ${line}`);
+    const advice = line.includes(OUT_OF_DESCRIPTORS) ? `; ${MORE_DESCRIPTORS}` : "";
+    console.error(`${PROGRAM}: ${line}${advice}`);
     return 1;
   }
 }
