@@ -98,8 +98,11 @@ const root = new URL("..", import.meta.url).pathname;
  */
 const WORKERS = 3 * Math.max(2, navigator.hardwareConcurrency);
 
-/** How many files one run of `deno test` takes, by folder. Folders with long tests come first. */
-const FILES_AT_ONCE: readonly (readonly [folder: string, count: number])[] = [
+/**
+ * How many files one run of `deno test` takes, as one module, by folder. Folders with long tests come first: few of
+ * their files are run together, so that none holds up the end.
+ */
+const FILES_TOGETHER: readonly (readonly [folder: string, count: number])[] = [
   ["tests/e2e", 1],
   ["tests/conformance", 1],
   ["tests/contract", 1],
@@ -118,6 +121,8 @@ const LONGEST: readonly string[] = [
   "tests/integration/proxy/membership_zookeeper_test.ts",
   "tests/e2e/outage_zookeeper_test.ts",
   "tests/e2e/walkthrough_test.ts",
+  "tests/integration/upgrade/upgrade_test.ts",
+  "tests/integration/proxy/self_extracting_test.ts",
 ];
 
 /** In the header of a file whose tests measure times: such files run last, one after another. */
@@ -278,6 +283,32 @@ async function runTests(args: string[], quiet = false, ports?: PortRange): Promi
   }
 }
 
+/**
+ * Runs files as one module: what they share is loaded and compiled once. One that cannot be loaded would hide the
+ * others: then each is loaded by itself, and what was wrong before is told at the end.
+ */
+async function runTogether(files: readonly string[], ports: PortRange): Promise<Results> {
+  if (files.length > 1) {
+    const entry = await Deno.makeTempFile({ prefix: "codis-tests-", suffix: "_test.ts" });
+    try {
+      const imports = files.map((file) => `import ${JSON.stringify(`file://${root}${file}`)};\n`);
+      await Deno.writeTextFile(entry, imports.join(""));
+      const words = ["--no-check", `--config=${root}deno.json`, entry];
+      const results = await runTests(words, true, ports);
+      const others = [...results].filter(([file]) => !files.includes(file));
+      if (others.length === 0 && files.every((file) => results.has(file))) return results;
+      for (const [, { failures }] of others) {
+        notes.push(...failures.map((text) => `FAILED ONCE, beside other files: ${text}`));
+      }
+    } finally {
+      await Deno.remove(entry);
+    }
+  }
+  const results: Results = new Map();
+  for (const file of files) addAll(results, await runTests(["--no-check", file], true, ports));
+  return results;
+}
+
 function addAll(results: Results, more: Results): void {
   for (const [file, result] of more) results.set(file, result);
 }
@@ -286,6 +317,8 @@ function addAll(results: Results, more: Results): void {
 async function runAll(results: Results): Promise<void> {
   const all: string[] = [];
   for await (const file of testFiles("tests")) all.push(file);
+  // The same files are run together on every machine.
+  all.sort();
   const texts = await Promise.all(all.map((file) => Deno.readTextFile(`${root}${file}`)));
   const alone = all.filter((_, i) => RUNS_ALONE.test(texts[i]!));
   const beside = all.filter((file) => !alone.includes(file));
@@ -295,11 +328,10 @@ async function runAll(results: Results): Promise<void> {
   }
   const longest = LONGEST.filter((file) => beside.includes(file));
   // Types are checked beside them. A mistake there must not hide the results of tests.
-  const runs = longest.map((file) => ["--no-check", file]);
-  runs.push(["--doc", "--no-check", "src"]);
-  for (const [folder, count] of FILES_AT_ONCE) {
+  const runs = longest.map((file) => [file]);
+  for (const [folder, count] of FILES_TOGETHER) {
     const files = beside.filter((file) => file.startsWith(`${folder}/`) && !longest.includes(file));
-    while (files.length > 0) runs.push(["--no-check", ...files.splice(0, count)]);
+    while (files.length > 0) runs.push(files.splice(0, count));
   }
   // What all of them need is fetched once, before it could hold up a test.
   const programs = [...Deno.readDirSync(`${root}${FRAMEWORKS}`)]
@@ -313,11 +345,13 @@ async function runAll(results: Results): Promise<void> {
     for (let args = checks.shift(); args !== undefined; args = checks.shift()) {
       await check(args, results);
     }
-    for (let run = runs.shift(); run !== undefined; run = runs.shift()) {
-      addAll(results, await runTests(run, true, ports));
+    for (let files = runs.shift(); files !== undefined; files = runs.shift()) {
+      addAll(results, await runTogether(files, ports));
     }
   };
-  await Promise.all(Array.from({ length: WORKERS }, work));
+  const examples = runTests(["--doc", "--no-check", "src"], true);
+  await Promise.all([examples, ...Array.from({ length: WORKERS }, work)]);
+  addAll(results, await examples);
   addAll(results, await runTests(["--no-check", ...alone]));
   for (const file of all) {
     // A file that does not load is not in the report.
