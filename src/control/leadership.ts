@@ -49,7 +49,7 @@ export const GUARDED_MAX = OPERATIONS_MAX - 1;
 const RETRY = { firstMs: 100, maxMs: 3_000 };
 
 /** How long an entry without an epoch must stay until it is taken for Codis 2.0's, in milliseconds. */
-const FOREIGN_MS = 2_000;
+export const FOREIGN_MS = 2_000;
 
 /** How long another one's entry with our address must stay: that of a dashboard that died goes; milliseconds. */
 const SAME_ADDRESS_MS = 10_000;

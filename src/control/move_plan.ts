@@ -4,6 +4,7 @@
  * @module
  */
 
+import { delay } from "@std/async/delay";
 import { helpFor } from "../api/dashboard_errors.ts";
 import { isOnThisMachine } from "../base/process_life.ts";
 import { decodeDashboard } from "../model/dashboard.ts";
@@ -16,7 +17,11 @@ import { describeMove, isSameStore, loadMove, storeText } from "../store/moves.t
 import { loadProxies } from "../store/proxies.ts";
 import { checkUnused } from "../store/restore.ts";
 import { readIfThere, type Store, StoreError } from "../store/store.ts";
+import { FOREIGN_MS } from "./leadership.ts";
 import { askProxy, causeOfFetch, type ProxyAnswer } from "./proxies.ts";
+
+/** How often a dashboard is looked at that may be taking the lead, in milliseconds. */
+const LOOK_MS = 50;
 
 /** From where a product goes to where. */
 export interface ProductMoveOptions {
@@ -83,15 +88,14 @@ export async function planMove(options: ProductMoveOptions): Promise<ProductMove
 /** @throws {StoreError} When somebody who works with the source would not go over. */
 async function checkFollowers(options: ProductMoveOptions, proxies: readonly ProxyRecord[]) {
   const { source, to, ask = askProxy } = options;
-  const { paths } = source;
   try {
     checkFences(await loadFences(source), proxies);
   } catch (error) {
     const { message } = error as Error;
     throw new StoreError(`${message}${helpFor(message)}`);
   }
-  const dashboard = await readIfThere(source, paths.dashboard);
-  if (dashboard !== undefined && dashboard !== await readIfThere(source, paths.dashboardEpoch)) {
+  const dashboard = await foreignDashboard(source);
+  if (dashboard !== undefined) {
     throw new StoreError(`a dashboard of Codis 2.0 works with it: ${dashboard}: stop that first`);
   }
   await Promise.all(proxies.map(async (proxy) => {
@@ -116,6 +120,20 @@ async function checkFollowers(options: ProductMoveOptions, proxies: readonly Pro
       );
     }
   }));
+}
+
+/** The entry of a dashboard of Codis 2.0 that works with a store, if there is one. */
+async function foreignDashboard(store: Store): Promise<string | undefined> {
+  const { paths } = store;
+  const endMs = performance.now() + FOREIGN_MS;
+  for (;;) {
+    const dashboard = await readIfThere(store, paths.dashboard);
+    if (dashboard === undefined) return undefined;
+    if (dashboard === await readIfThere(store, paths.dashboardEpoch)) return undefined;
+    // One of ours that takes the lead at this moment writes the epoch right after its entry.
+    if (performance.now() > endMs) return dashboard;
+    await delay(LOOK_MS);
+  }
 }
 
 /** @throws {StoreError} When the target has something that may be of use to somebody. */

@@ -5,6 +5,7 @@
  */
 
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { delay } from "@std/async/delay";
 import { planMove } from "../../../src/control/move_plan.ts";
 import { moveProduct } from "../../../src/control/move_product.ts";
 import { encodeProductMove } from "../../../src/model/product_move.ts";
@@ -136,6 +137,23 @@ Deno.test("a proxy that was killed keeps the product from moving, and the refusa
     StoreError,
     "Some proxies may not stop cleanly: 10.0.0.9:9000; start them again or, if they have surely ended, " +
       "`codis-proxy config action remove-fence`",
+  );
+});
+
+Deno.test("a dashboard that takes the lead at this moment is not taken for one of Codis 2.0, which keeps the product", async () => {
+  await using at = await folders();
+  const { coordinator, paths } = at.source;
+  const dashboard = JSON.stringify({ addr: "127.0.0.1:1", pid: 1 });
+  await coordinator.create(paths.dashboard, dashboard, "ephemeral");
+  const planned = planMove(at.options);
+  await delay(100);
+  await coordinator.create(paths.dashboardEpoch, dashboard);
+  assertEquals((await planned).stage, "new");
+  await coordinator.delete(paths.dashboardEpoch);
+  await assertRejects(
+    () => planMove(at.options),
+    StoreError,
+    `a dashboard of Codis 2.0 works with it: ${dashboard}: stop that first`,
   );
 });
 
