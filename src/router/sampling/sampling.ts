@@ -235,23 +235,22 @@ export class Sampling {
     this.#isCounting = false;
   }
 
-  /** Tells those who count keys those of a request. */
+  /** Tells who counts keys those of a request; where it stands for others, one of its keys stands for all. */
   #count({ weights }: RequestSample, command: Command, args: Arguments, database: number): void {
-    const count = this.#keyIndexes(command, args);
-    if (count <= 0) return;
-    const { few, from } = fewFrom(count, this.#random);
-    for (let o = 0; o < weights.length; o++) {
-      const { counter } = this.#observers[o]!;
-      const weight = weights[o]!;
-      if (weight === 0 || counter === undefined) continue;
-      counter.requested(weight);
-      for (let i = 0; i < few; i++) {
-        const at = KEYS.values[(from + i) % count]!;
-        counter.named(
-          this.#named(!command.isReadOnly, args.bytes, args.start(at), args.end(at), database),
-          weight * count / few,
-        );
-      }
+    const counter = this.#observers[this.#counterAt]?.counter;
+    const weight = weights[this.#counterAt] ?? 0;
+    const count = weight === 0 ? 0 : this.#keyIndexes(command, args);
+    if (count <= 0 || counter === undefined) return;
+    const isOne = weight > 1;
+    const { few, from } = isOne ? anyFrom(count, this.#random) : fewFrom(count, this.#random);
+    counter.requested(weight);
+    for (let i = 0; i < few; i++) {
+      const at = KEYS.values[(from + i) % count]!;
+      // A request counts once for each key, and finds one that it names twice twice as often.
+      const times = weight * count / few / (isOne ? timesNamed(args, at, count) : 1);
+      const { bytes } = args;
+      const key = this.#named(!command.isReadOnly, bytes, args.start(at), args.end(at), database);
+      counter.named(key, times);
     }
   }
 
@@ -392,6 +391,29 @@ export class Sampling {
 type FewKeys = Pick<RequestSample, "keys" | "keyWeight">;
 
 const NO_KEYS: FewKeys = { keys: [], keyWeight: 1 };
+
+/** One of a request's keys. */
+function anyFrom(count: number, random: () => number): { few: number; from: number } {
+  return { few: 1, from: Math.floor(random() * count) };
+}
+
+/** How often a request names the key that is argument `at`; of one with many keys it is not looked at: 1. */
+function timesNamed(args: Arguments, at: number, count: number): number {
+  if (count > KEYS_MAX) return 1;
+  let times = 0;
+  for (let i = 0; i < count; i++) if (isSame(args, at, KEYS.values[i]!)) times++;
+  return times;
+}
+
+function isSame(args: Arguments, a: number, b: number): boolean {
+  const { bytes } = args;
+  const length = args.end(a) - args.start(a);
+  if (args.end(b) - args.start(b) !== length) return false;
+  for (let i = 0; i < length; i++) {
+    if (bytes[args.start(a) + i] !== bytes[args.start(b) + i]) return false;
+  }
+  return true;
+}
 
 /** How many of a request's keys are looked at, neighbours from anywhere: each with one probability. */
 function fewFrom(count: number, random: () => number): { few: number; from: number } {

@@ -11,10 +11,12 @@ import { acquireRequest, NO_INTEREST, recycleRequest } from "../../../../src/rou
 import type { NamedKey } from "../../../../src/router/sampling/sample.ts";
 import {
   COUNTED_BYTES_MIN,
+  type KeyCounter,
   type SampleObserver,
   Sampling,
 } from "../../../../src/router/sampling/sampling.ts";
 import { chance } from "../../../support/fuzz.ts";
+import { textOf } from "../../../support/pieces.ts";
 
 /** Counts requests, and what those weigh that it has seen. */
 class Counter implements SampleObserver {
@@ -113,6 +115,30 @@ Deno.test("the keys of a request are known; a few of many stand for all", () => 
   }
   assertEquals(times.size, 40);
   for (const count of times.values()) assertAlmostEquals(count, 1_000, 150);
+});
+
+Deno.test("of requests with several keys each key counts for as many as name it, however few are sampled", () => {
+  for (const every of [1, 7]) {
+    const sampling = newSampling();
+    const times = new Map<string, number>();
+    let requests = 0;
+    const counter: KeyCounter = {
+      requested: (weight) => void (requests += weight),
+      named: ({ bytes, start, end }, weight) => {
+        const key = textOf(bytes.subarray(start, end));
+        times.set(key, (times.get(key) ?? 0) + weight);
+      },
+    };
+    sampling.add({ every, counter, sampled() {} });
+    for (let i = 0; i < 60_000; i++) send(sampling, "MGET", "all", `k${i % 3}`, "all", "twice");
+    const expected = { all: 60_000, k0: 20_000, k1: 20_000, k2: 20_000, twice: 60_000 };
+    assertAlmostEquals(requests, 60_000, every === 1 ? 0 : 2_000);
+    for (const [key, count] of Object.entries(expected)) {
+      // Who is told of all keys leaves out by itself what is named twice.
+      const told = every === 1 && key === "all" ? 2 * count : count;
+      assertAlmostEquals(times.get(key)!, told, every === 1 ? 0 : 0.15 * count, `${key}, ${every}`);
+    }
+  }
 });
 
 Deno.test("a request that is only counted is nobody's business when it is answered, unless it is large", () => {
