@@ -20,12 +20,13 @@ const NAME: Argument<string> = {
   },
 };
 
+const WAYS = "key=N or block=N, N from 1 on, any or all";
 const WAY: Argument<string> = {
   name: "way",
-  help: "key=N, block=N, any or all",
+  help: WAYS,
   parse: (text) => {
     if (isAllowedWay(text)) return text;
-    throw new SyntaxError(`"${text}" is not key=N, block=N, any or all`);
+    throw new SyntaxError(`"${text}" is not ${WAYS}`);
   },
 };
 

@@ -19,7 +19,7 @@ export const COMMAND_ROUTES: readonly ApiRoute[] = [
     const body = onlyFields(await readBody(request), "name", "way");
     const way = body["way"];
     if (typeof way !== "string" || !isAllowedWay(way)) {
-      throw new InputError("way", "key=N, block=N, any or all", way);
+      throw new InputError("way", "key=N or block=N, N from 1 on, any or all", way);
     }
     const name = nameIn(body["name"]);
     if (findByName(name) !== undefined) {

@@ -43,7 +43,7 @@ const MISTAKES: readonly [words: string, complaint: string][] = [
   ["slot cancel --back --finish", "--back and --finish cannot be used together"],
   ["group drain -1", 'bad <group_id>: "-1" is not a group: a whole number, 0 to 999999999'],
   ["command allow GET all", "GET is a command of Redis 7.0: where it goes is fixed"],
-  ["command allow X 3", 'bad <way>: "3" is not key=N, block=N, any or all'],
+  ["command allow X 3", 'bad <way>: "3" is not key=N or block=N, N from 1 on, any or all'],
   ["slot", "config slot needs a command: list, info"],
   ["", "config needs a command: status, group, server"],
   ["slot inof 5", 'unknown command "config slot inof", did you mean "info"?'],
