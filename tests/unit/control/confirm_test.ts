@@ -71,11 +71,11 @@ class Publishing {
     return new Publishing(store, context);
   }
 
-  /** Lets time pass until something has happened. */
+  /** Lets time pass until something has happened; none passes while only the store is waited for. */
   async until(isDone: () => boolean | Promise<boolean>): Promise<void> {
     await until(async () => {
       if (await isDone()) return true;
-      this.timers.advance(500);
+      if (this.timers.nextMs !== undefined) this.timers.advance(500);
       return false;
     });
   }
