@@ -334,7 +334,16 @@ export class Server implements BackendHost<Backend> {
     // A script keeps it from answering, or what is late blocks other connections no more than this one.
     if (this.isHeldUp || this.runsLongScripts) return;
     if (lateness === "slow") this.circuit.open(cause, backend);
-    else if (this.#isSilent) this.circuit.open(cause, null);
+    else if (this.#isSilent) {
+      this.circuit.open(cause, backend.isPrivate ? this.#sharedForTries() : null);
+    }
+  }
+
+  /** What asks it until it answers, where a shared connection is not what is lost; null while one is being opened. */
+  #sharedForTries(): Backend | null {
+    const shared = this.backend(0, 2);
+    shared.warm();
+    return shared.state === "ready" ? shared : null;
   }
 
   #circuitChanged(openMs: number): void {

@@ -95,6 +95,8 @@ export class TrackedServer implements LinkUser, RouteBackend {
   /** Opens it, unless it is open or opening. */
   open(database: number, protocol: Protocol): void {
     if (this.#state !== "down") return;
+    const { circuit } = this.server;
+    if (circuit.isOpen) return this.#fail(circuit.cause);
     this.#state = "opening";
     this.#database = database;
     this.#protocol = protocol;
@@ -212,9 +214,13 @@ export class TrackedServer implements LinkUser, RouteBackend {
   }
 
   #ask(link: Link, words: readonly (string | Uint8Array)[], done: (reply: string) => void): void {
+    const isUsed = () => link === this.#link || link === this.#listener;
     askServer(link.connection, encodeRequest(words), (text, isReply) => {
-      // What is lost meanwhile has failed already.
-      if (isReply && (link === this.#link || link === this.#listener)) done(text);
+      if (isReply) return isUsed() ? done(text) : undefined;
+      // Of a connection that is lost its user is told next; of one that refuses requests it is not.
+      queueMicrotask(() => {
+        if (isUsed()) this.#fail(this.server.circuit.cause || textOf(text));
+      });
     });
   }
 

@@ -104,6 +104,79 @@ Deno.test("commands that block and scripts that run for long open no circuit", a
   assertEquals(circuitEvents(proxy), []);
 });
 
+Deno.test("a client that tracks is served again by a server that had not answered in time", async () => {
+  await using servers = await RedisServer.startMany(2);
+  await using proxy = await RouterServer.start({
+    servers,
+    options: { backendTimeoutMs: TIMEOUT_MS },
+  });
+  using client = await proxy.client();
+  await client.call("CLIENT", "TRACKING", "ON");
+  assertEquals(await client.pipeline([["GET", HERE], ["GET", THERE]]).then(textsOf), [
+    "null",
+    "null",
+  ]);
+  servers[1]!.pause();
+  assertMatch(textOf(await client.call("GET", THERE)), /no answer for 1000 ms/);
+  const until = performance.now() + 1_500;
+  while (performance.now() < until) {
+    const [reply, ms] = await timed(() => client.call("GET", THERE));
+    assertMatch(
+      textOf(reply),
+      /^ERR handle request, backend conn failure, .*: no answer for 1000 ms/,
+    );
+    assertLess(ms, AT_ONCE_MS);
+    assertEquals(await client.call("GET", HERE), null);
+    await delay(20);
+  }
+  servers[1]!.resume();
+  assertLess(await untilServed(client, "GET", THERE), 1_500);
+});
+
+Deno.test("a client that broadcast is heard for hears again from a server that had not answered in time", async () => {
+  await using servers = await RedisServer.startMany(2);
+  await using proxy = await RouterServer.start({
+    servers,
+    options: { backendTimeoutMs: TIMEOUT_MS },
+  });
+  using listener = await proxy.client();
+  using writer = await proxy.client();
+  await listener.call("HELLO", 3);
+  await listener.call("CLIENT", "TRACKING", "ON", "BCAST");
+  servers[1]!.pause();
+  await listener.send("PING");
+  assertEquals(await nextTexts(listener, 2), [INVALIDATED_ALL, "+PONG\r\n"]);
+  await delay(500);
+  servers[1]!.resume();
+  // From then on it is known what changes.
+  assertEquals(await nextTexts(listener, 1), [INVALIDATED_ALL]);
+  await untilServed(writer, "SET", THERE, "1");
+  assertMatch(
+    (await nextTexts(listener, 1))[0]!,
+    new RegExp(`invalidate\r\n.*\r\n${THERE}\r\n`, "s"),
+  );
+});
+
+Deno.test("a server that only clients' own connections were waiting for is asked until it answers", async () => {
+  await using redis = await RedisServer.start();
+  await using proxy = await RouterServer.start({
+    servers: [redis],
+    options: { backendTimeoutMs: TIMEOUT_MS },
+  });
+  using client = await proxy.client();
+  using watcher = await proxy.client();
+  assertEquals(await client.call("SET", "k", "1"), "OK");
+  assertEquals(await watcher.call("WATCH", "k"), "OK");
+  redis.pause();
+  assertMatch(textOf(await watcher.call("WATCH", "k")), /no answer/);
+  assertMatch(textOf(await client.call("GET", "k")), /^ERR handle request.* no answer/);
+  redis.resume();
+  assertLess(await untilServed(client, "GET", "k"), 1_500);
+  assertEquals(circuitEvents(proxy).length, 2);
+});
+
+const INVALIDATED_ALL = ">2\r\n$10\r\ninvalidate\r\n_\r\n";
+
 const LONG_SCRIPT =
   `local function now() local t = redis.call('TIME') return t[1] * 1000000 + t[2] end
 local ends = now() + ARGV[1] while now() < ends do end return 1`;
@@ -115,6 +188,17 @@ function circuitEvents({ events }: RouterServer): string[] {
 async function timed<T>(run: () => Promise<T>): Promise<[T, number]> {
   const sinceMs = performance.now();
   return [await run(), performance.now() - sinceMs];
+}
+
+/** The next messages, as they come. */
+async function nextTexts(client: RespClient, count: number): Promise<string[]> {
+  const texts: string[] = [];
+  while (texts.length < count) texts.push(new TextDecoder().decode((await client.read()).raw));
+  return texts;
+}
+
+function textsOf(replies: readonly { readonly value: RespValue }[]): string[] {
+  return replies.map(({ value }) => textOf(value));
 }
 
 /** How long it takes until a request is served, in milliseconds. */
