@@ -68,7 +68,7 @@ export class WriteBatch implements TurnWork, WriteOwner {
   #writingTo = 0;
   /** Bytes that the system took at once; the owner is told of them in the same turn. */
   #takenBytes = 0;
-  /** What the last turns sent: picks the size of the next chunk. */
+  /** About the most that one of the last turns sent: picks the size of the next chunk. */
   #typicalBytes = 0;
   #isFailed = false;
   readonly #onWritten: (bytes: number) => void;
@@ -182,8 +182,11 @@ export class WriteBatch implements TurnWork, WriteOwner {
   runAtTurnEnd(): void {
     const taken = this.#takenBytes;
     this.#takenBytes = 0;
-    if (taken > 0) this.#written(taken);
-    else this.flush();
+    if (taken > 0) return this.#written(taken);
+    // Up at once, and down slowly: what needs a second chunk needs a second write.
+    const typical = this.#typicalBytes - (this.#typicalBytes >> 6);
+    this.#typicalBytes = Math.max(typical, Math.min(this.queuedBytes, CHUNK_BYTES_MAX));
+    this.flush();
   }
 
   /** Starts writing unless a write is under way already (its end continues with what is queued). */
@@ -196,7 +199,6 @@ export class WriteBatch implements TurnWork, WriteOwner {
     } else if (this.#open !== null) {
       this.#writing = this.#open;
       this.#writingTo = this.#openLength;
-      this.#typicalBytes = (this.#typicalBytes + this.#openLength) >> 1;
       this.#open = null;
       this.#openLength = 0;
     } else {

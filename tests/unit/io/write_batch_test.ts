@@ -56,6 +56,20 @@ Deno.test("WriteBatch writes all of a turn at once, at its end", async () => {
   assert(!sink.isWriting);
 });
 
+Deno.test("WriteBatch soon sends all of a turn in one write, where turns with little come between", async () => {
+  const { sink, batch } = setUp();
+  const writes: number[] = [];
+  for (const size of [4_600, 30, 30, 4_700, 30, 20_000, 30, 4_700, 30, 20_100]) {
+    const before = sink.writes.length;
+    for (let at = 0; at < size; at += 10) append(batch, "0123456789");
+    await turn();
+    await sink.takeAll();
+    writes.push(sink.writes.length - before);
+  }
+  // The first of each size finds a chunk that is too small.
+  assertEquals(writes, [2, 1, 1, 1, 1, 2, 1, 1, 1, 1]);
+});
+
 Deno.test("WriteBatch goes on after a short write with the bytes that were not taken", async () => {
   const { owner, sink, batch } = setUp();
   append(batch, "abcdefgh");
