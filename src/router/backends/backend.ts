@@ -155,7 +155,7 @@ export class Backend implements SourceOwner, BatchOwner, Carrier, SlowConnection
 
   #connects(): boolean {
     this.#redial.used();
-    if (this.#state === "idle" && this.server.circuit.mayDial()) this.#dial();
+    if (this.#state === "idle" && this.server.circuit.mayDial(this.isPrivate)) this.#dial();
     return this.takesRequests;
   }
 

@@ -33,15 +33,20 @@ export class Circuit {
   /** How often it has opened. */
   openings = 0;
   readonly #changed: (openMs: number) => void;
+  readonly #connection: () => SlowConnection | null;
   #openedMs = 0;
   #triedMs = 0;
   /** The connection over which it is tried; null while new ones are. */
   #slow: SlowConnection | null = null;
   #isAsking = false;
 
-  /** @param changed Called when it has opened, and when it has closed, with how long it was open. */
-  constructor(changed: (openMs: number) => void) {
+  /**
+   * @param changed Called when it has opened, and when it has closed, with how long it was open.
+   * @param connection A connection over which the server can be asked; null while that is being opened.
+   */
+  constructor(changed: (openMs: number) => void, connection: () => SlowConnection | null) {
     this.#changed = changed;
+    this.#connection = connection;
   }
 
   /** Whether requests are refused. */
@@ -66,17 +71,22 @@ export class Circuit {
     this.#changed(0);
   }
 
-  /** Whether a connection may be opened now: one is in a second. */
-  mayDial(): boolean {
+  /**
+   * Whether a connection may be opened now: one is in a second.
+   *
+   * @param isPrivate Whether it is a client's own: that one goes with the request that is refused.
+   */
+  mayDial(isPrivate = false): boolean {
     if (!this.isOpen) return true;
-    if (this.#slow !== null || clock.nowMs - this.#triedMs < TRY_MS) return false;
+    if (isPrivate || this.#slow !== null || clock.nowMs - this.#triedMs < TRY_MS) return false;
     this.#triedMs = clock.nowMs;
     return true;
   }
 
-  /** Tries the slow connection; called a few times a second. */
+  /** Tries the slow connection, or another one that is there; called a few times a second. */
   tick(): void {
-    const slow = this.#slow;
+    if (!this.isOpen) return;
+    const slow = this.#slow ??= this.#connection();
     if (slow === null || this.#isAsking || clock.nowMs - this.#triedMs < TRY_MS) return;
     this.#isAsking = true;
     const askedMs = this.#triedMs = clock.nowMs;
@@ -94,7 +104,9 @@ export class Circuit {
 
   /** A connection is lost. */
   lost(connection: SlowConnection): void {
-    if (this.#slow === connection) this.#slow = null;
+    if (this.#slow !== connection) return;
+    this.#slow = null;
+    this.#isAsking = false;
   }
 
   #close(): void {

@@ -72,7 +72,10 @@ export class Server implements BackendHost<Backend> {
   mover: "unknown" | "chunks" | "codis" | "stock" = "unknown";
   /** Active while a key that was sent to it by a move may still be on its way. */
   readonly lateCopies = new LateCopyGuard(this);
-  readonly circuit = new Circuit((openMs) => this.#circuitChanged(openMs));
+  readonly circuit = new Circuit(
+    (openMs) => this.#circuitChanged(openMs),
+    () => this.#connectionForTries(),
+  );
   readonly lostAddress = new LostAddress(this);
   readonly version = new ServerVersion(this);
   /** Whether it can be told to unblock a connection. */
@@ -334,13 +337,11 @@ export class Server implements BackendHost<Backend> {
     // A script keeps it from answering, or what is late blocks other connections no more than this one.
     if (this.isHeldUp || this.runsLongScripts) return;
     if (lateness === "slow") this.circuit.open(cause, backend);
-    else if (this.#isSilent) {
-      this.circuit.open(cause, backend.isPrivate ? this.#sharedForTries() : null);
-    }
+    else if (this.#isSilent) this.circuit.open(cause, null);
   }
 
-  /** What asks it until it answers, where a shared connection is not what is lost; null while one is being opened. */
-  #sharedForTries(): Backend | null {
+  /** A connection over which it can be asked whether it answers; null while that is being opened. */
+  #connectionForTries(): Backend | null {
     const shared = this.backend(0, 2);
     shared.warm();
     return shared.state === "ready" ? shared : null;
@@ -367,6 +368,7 @@ export class Server implements BackendHost<Backend> {
   }
 
   closed(backend: Backend): void {
+    this.circuit.lost(backend);
     if (!this.#privates.delete(backend)) return;
     this.#idlePrivates = this.#idlePrivates.filter((idle) => idle !== backend);
     this.#loadEnded(backend);

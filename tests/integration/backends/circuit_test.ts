@@ -175,6 +175,26 @@ Deno.test("a server that only clients' own connections were waiting for is asked
   assertEquals(circuitEvents(proxy).length, 2);
 });
 
+Deno.test("a server on which only a client that has left was waiting is asked until it answers", async () => {
+  await using slow = new FakeRedis(async (words) => {
+    if (words[0] === "GET") await delay(100);
+    return words[0] === "CLIENT" ? "+OK\r\n" : answerNothing(words);
+  });
+  await using proxy = await RouterServer.start({
+    servers: [slow],
+    options: { backendTimeoutMs: TIMEOUT_MS },
+  });
+  using other = await proxy.client();
+  {
+    using tracking = await proxy.client();
+    assertEquals(await tracking.call("CLIENT", "TRACKING", "ON"), "OK");
+    for (let i = 0; i < 30; i++) await tracking.send("GET", "k");
+    await delay(TIMEOUT_MS + 700);
+    assertMatch(textOf(await other.call("GET", "k")), /^ERR handle request, backend conn failure/);
+  }
+  assertLess(await untilServed(other, "GET", "k"), 1_500);
+});
+
 const INVALIDATED_ALL = ">2\r\n$10\r\ninvalidate\r\n_\r\n";
 
 const LONG_SCRIPT =
