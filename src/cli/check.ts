@@ -4,9 +4,7 @@
  * @module
  */
 
-import { dirname } from "node:path";
 import { formatAddress, parseAddress } from "../base/address.ts";
-import { excerpt } from "../base/excerpt.ts";
 import { KeyError } from "../base/key_error.ts";
 import type { Config } from "../config/config.ts";
 import type { ConfigView } from "../config/config_view.ts";
@@ -17,8 +15,6 @@ import { loadConfig, type LoadedConfig } from "../config/load.ts";
 import { backendTlsFiles, clientTlsFiles, httpTlsFiles } from "../config/tls.ts";
 import { openCoordinator, openJodis } from "../coordinator/open.ts";
 import { dateFaults, readTlsFiles } from "../io/tls_files.ts";
-import { isAccessFile } from "../proxy/access_log.ts";
-import { readClientTls } from "../proxy/start_plan.ts";
 import { readUsers } from "../proxy/users.ts";
 import { factsOf } from "../control/servers.ts";
 import { checkMasters, isUnfilledStore, whyIgnored } from "../store/bootstrap.ts";
@@ -27,12 +23,13 @@ import type { ServerFacts } from "../store/decoded_tree.ts";
 import { loadGroups } from "../store/groups.ts";
 import { checkIsHere } from "../store/moves.ts";
 import { storeOf } from "../store/store.ts";
-import { isDashboardInside, webhookAuthority } from "./parts/attached_dashboard.ts";
+import { webhookAuthority } from "./parts/attached_dashboard.ts";
+import { FILE_CHECKS, findFolders } from "./parts/config_files.ts";
 import { isOnDisk, ownToken } from "./parts/context.ts";
 import { CONFIG_FILE, PLACE_FLAGS } from "./parts/flags.ts";
 import { askProcess, documentOf, PROCESS_ADDR } from "./parts/process_http.ts";
-import { askOverTls, httpIdentity } from "./parts/product_tls.ts";
-import { openServer, tlsToServers } from "./parts/redis_servers.ts";
+import { askOverTls } from "./parts/product_tls.ts";
+import { openServer } from "./parts/redis_servers.ts";
 import { linesOfFlags } from "./parts/running_config.ts";
 import {
   type Flag,
@@ -92,48 +89,20 @@ async function fileErrors(
   const errors: string[] = [];
   for (
     const read of [
-      () => readClientTls(config),
-      () => tlsToServers(config),
-      () => httpIdentity(config),
-      () => webhookAuthority(config),
-      () => askOverTls(config),
-      () => readUsers(config),
-      () => findFolders(config, isProxy),
+      ...FILE_CHECKS,
+      webhookAuthority,
+      askOverTls,
+      readUsers,
+      (config: Config) => findFolders(config, isProxy),
     ]
   ) {
     try {
-      await read();
+      await read(config);
     } catch (error) {
       errors.push((entries.placed(error) as Error).message);
     }
   }
   return errors;
-}
-
-/** @throws {KeyError} When a file that the process will write has no folder: nobody makes one. */
-async function findFolders(config: Config, isProxy: boolean): Promise<void> {
-  const { logFile, accessLog, auditLog, failoverLostWritesDir: kept } = config;
-  const isDashboard = !isProxy || isDashboardInside(config);
-  const files = [
-    ["log_file", logFile, logFile !== "" && logFile !== "-"],
-    ["access_log", accessLog, isProxy && isAccessFile(accessLog)],
-    ["audit_log", auditLog, isDashboard && auditLog !== ""],
-  ] as const;
-  for (const [key, path] of files.filter(([, , isWritten]) => isWritten)) {
-    const folder = dirname(path);
-    if (!await isFolder(folder)) {
-      throw new KeyError(key, path, `no folder "${excerpt(folder)}"`);
-    }
-  }
-  // It is made when it is needed.
-  if (isDashboard && kept !== "" && await isFolder(kept) === false) {
-    throw new KeyError("failover_lost_writes_dir", kept, "this is no folder");
-  }
-}
-
-/** Whether a folder is there; undefined: nothing is. */
-async function isFolder(path: string): Promise<boolean | undefined> {
-  return (await Deno.stat(path).catch(() => undefined))?.isDirectory;
 }
 
 /** Certificates that can be used, but that others refuse, or soon will. */

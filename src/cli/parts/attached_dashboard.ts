@@ -7,7 +7,7 @@
 
 import type { Address } from "../../base/address.ts";
 import type { Config } from "../../config/config.ts";
-import type { ConfigNote, ConfiguredPart, RunningConfig } from "../../config/running.ts";
+import type { ConfigNote, RunningConfig } from "../../config/running.ts";
 import type { TlsToServers } from "../../io/tls.ts";
 import { readTlsFiles } from "../../io/tls_files.ts";
 import type { ProxyStart } from "../../proxy/proxy_start.ts";
@@ -22,14 +22,6 @@ export async function webhookAuthority({ webhookUrl, webhookCa }: Config): Promi
   const ca = { key: "webhook_ca", path: webhookUrl.isSet ? webhookCa : "" };
   return (await readTlsFiles({ cert: none, key: none, ca })).ca;
 }
-
-/** A dashboard's own file that waits for a restart: a reload refuses one that could not be used then. */
-export const WEBHOOK_FILE: ConfiguredPart = {
-  prepare: () => Promise.resolve(() => {}),
-  async checkWaiting(wanted, waiting) {
-    if (waiting.has("webhook_ca") || waiting.has("webhook_url")) await webhookAuthority(wanted);
-  },
-};
 
 /** Whether a proxy serves the dashboard, too. */
 export function isDashboardInside({ coordinator, dashboardAddr }: Config): boolean {
@@ -53,10 +45,7 @@ export async function attachedDashboard(
   const load = () => import("./dashboard_service.ts");
   // For its audit trail.
   const notes: ConfigNote[] = [];
-  if (running !== undefined) {
-    running.use(WEBHOOK_FILE);
-    running.onNote = (note) => notes.push(note);
-  }
+  if (running !== undefined) running.onNote = (note) => notes.push(note);
   return {
     load,
     open: async (place) => {

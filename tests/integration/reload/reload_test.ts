@@ -96,6 +96,12 @@ Deno.test("a proxy takes another configuration, all of it or nothing, and loses 
     assertEquals((await edited.keys()).get("proto")!.waits!.value, "tcp4");
   });
 
+  const refused = async (why: RegExp) => {
+    const [status, answer] = await edited.post();
+    assertEquals(status, 400);
+    assertMatch(JSON.stringify(answer), why);
+  };
+
   await test.step("a mistake: nothing has changed, and everybody is told why", async () => {
     edited.write("read_from = master", "max_clients = lots");
     const [code, text] = await edited.run("reload");
@@ -108,9 +114,13 @@ Deno.test("a proxy takes another configuration, all of it or nothing, and loses 
     edited.write("read_from = master", "webhook_url = http://127.0.0.1:1/", "aclfile = /nowhere");
     assertEquals((await edited.post())[0], 400);
     edited.write("read_from = master", "webhook_url = https://[::1]:1/", "webhook_ca = /nowhere");
-    const [status, answer] = await edited.post();
-    assertEquals(status, 400);
-    assertMatch(JSON.stringify(answer), /config\.ini:\d+: webhook_ca = .*: no such file/);
+    await refused(/config\.ini:\d+: webhook_ca = .*: no such file/);
+    edited.write("backend_tls = on", "backend_tls_ca = /nowhere");
+    await refused(/config\.ini:\d+: backend_tls_ca = .*: no such file/);
+    edited.write("tls_addr = 127.0.0.1:1", "tls_cert = /nowhere", "tls_key = /nowhere");
+    await refused(/config\.ini:\d+: tls_cert = .*: no such file/);
+    edited.write("access_log = /nowhere/access.log");
+    await refused(/config\.ini:\d+: access_log = .*: no folder/);
     assertEquals(await eachSees("read_from"), new Set(["prefer_master"]));
   });
 
