@@ -54,8 +54,8 @@ export class StoredRing<T extends { readonly seq: number }> {
 
   /** Takes over from the dashboard that led before. */
   async load(): Promise<void> {
-    const own = this.#records.filter(({ seq }) => seq >= this.#unsaved);
     const records = await loadRing(this.#store, this.#ring);
+    const own = this.#records.filter(({ seq }) => seq >= this.#unsaved); // also of the meantime
     const next = (records.at(-1)?.seq ?? -1) + 1;
     // What was added since the start, while nobody led or another one did, comes behind it.
     this.#records = [...records, ...own.map((record, i) => ({ ...record, seq: next + i }))];

@@ -18,6 +18,8 @@ import type { TlsIdentity, TlsToServers } from "./tls.ts";
 
 /** Time between two looks at the files, in milliseconds. */
 const LOOK_MS = 2_000;
+/** A time of a file that is older than this, in milliseconds, is another one after the next write. */
+const SETTLED_MS = 2_000;
 /** An identity that ends within this time is warned of. */
 const EXPIRES_SOON_MS = 14 * 24 * 3600_000;
 
@@ -206,10 +208,12 @@ export class TlsWatch implements Disposable {
     this.#isLooking = true;
     const { cert, key, ca } = this.#files;
     try {
+      const sinceMs = Date.now() - SETTLED_MS;
       const stamps = await Promise.all([cert, key, ca].map(stampOf));
-      const seen = stamps.join(" ");
+      const seen = stamps.map(({ text }) => text).join(" ");
       if (seen === this.#seen && !isAsked) return;
-      this.#seen = seen;
+      // What has just been written may be written once more with the same time.
+      this.#seen = stamps.some(({ changedMs }) => changedMs > sinceMs) ? "" : seen;
       const files = this.#files;
       const identity = await readTlsFiles(files);
       if (files === this.#files) this.take(files, identity); // else others were taken meanwhile
@@ -227,14 +231,15 @@ export class TlsWatch implements Disposable {
   }
 }
 
-/** What changes when a file does, also when it is one behind a link. */
-async function stampOf({ path }: TlsFile): Promise<string> {
-  if (path === "") return "";
+/** What changes when a file does, also when it is one behind a link, and when it did last. */
+async function stampOf({ path }: TlsFile): Promise<{ text: string; changedMs: number }> {
+  if (path === "") return { text: "", changedMs: 0 };
   try {
     const { mtime, size, ino } = await Deno.stat(path);
-    return `${mtime?.getTime()}:${size}:${ino}`;
+    const changedMs = mtime?.getTime() ?? 0;
+    return { text: `${changedMs}:${size}:${ino}`, changedMs };
   } catch {
-    return "gone";
+    return { text: "gone", changedMs: 0 };
   }
 }
 
