@@ -4,6 +4,7 @@ import { assertEquals } from "@std/assert";
 import { StoredRing } from "../../../src/control/stored_ring.ts";
 import type { AuditEntry } from "../../../src/model/audit_entry.ts";
 import { AUDIT_RINGS } from "../../../src/store/page_rings.ts";
+import { createFolders } from "../../../src/store/store.ts";
 import { StoreFolder } from "../../support/store.ts";
 
 function entry(request: string): Omit<AuditEntry, "seq"> {
@@ -13,7 +14,8 @@ function entry(request: string): Omit<AuditEntry, "seq"> {
 
 Deno.test("what is noted before a dashboard leads, or while it reads what was noted before, is kept", async () => {
   await using folder = await StoreFolder.make();
-  const store = await folder.openFilled("127.0.0.1:1");
+  const store = await folder.open();
+  await createFolders(store);
   const open = () =>
     new StoredRing(store, AUDIT_RINGS.done, async (operations) => {
       await store.coordinator.transact(operations);
