@@ -409,6 +409,8 @@ async function takesDataAsText(place: PagePlace): Promise<void> {
 
 async function fitsEverywhere(place: PagePlace): Promise<void> {
   place.server.productCount = 12;
+  // The widest figure of a small page: that of a cluster in which all is well.
+  place.server.edit = (view) => ({ ...view, slots: { ...view.slots, served: 1024 } });
   const tab = await visit(place, "overview");
   for (const width of [260, 375, 768, 1024, 1280]) {
     await tab.page.setViewportSize({ width, height: 800 });
