@@ -122,6 +122,14 @@ export class TrackedServer implements LinkUser, RouteBackend {
     }
   }
 
+  /** Tracks as all options say, unless it does; `tracks` is called once: it does, or the server cannot be had. */
+  hear(tracks: Configured): void {
+    if (this.#state === "ready") return tracks("");
+    this.#configured.push(tracks);
+    const { database, protocol } = this.#user.client;
+    this.open(database, protocol);
+  }
+
   /** Speaks this protocol from now on; `spoken` is called once, when the server does. */
   speak(protocol: Protocol, spoken: Configured): void {
     if (this.#state !== "ready" || this.#protocol === protocol) return spoken("");

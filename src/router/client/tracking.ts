@@ -267,10 +267,14 @@ export class Tracking implements TrackingState, TrackedServerUser, Ways {
     if (this.#isEnded || !this.options.isBroadcast) return;
     this.#later(() => {
       if (this.#isEnded || !this.#masters().includes(tracked.server)) return;
-      tracked.configure(this.options, () => {
-        if (!tracked.isReady) this.#listenAgain(tracked);
-      });
+      this.#listen(tracked);
     }, LISTEN_AGAIN_MS);
+  }
+
+  #listen(tracked: TrackedServer): void {
+    tracked.hear(() => {
+      if (!tracked.isReady) this.#listenAgain(tracked);
+    });
   }
 
   slotDraining(slot: Slot): void {
@@ -290,7 +294,7 @@ export class Tracking implements TrackingState, TrackedServerUser, Ways {
 
   #listenTo({ server }: Slot): void {
     if (server !== null && !this.#servers.has(server)) {
-      this.#serverAt(server).configure(this.options, () => {});
+      this.#listen(this.#serverAt(server));
     }
     this.#closeUnused();
   }

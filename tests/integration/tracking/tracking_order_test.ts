@@ -95,3 +95,29 @@ Deno.test("where what a server told is lost, the client forgets everything befor
     assertEquals(await reader.call("PING"), "PONG");
   });
 });
+
+Deno.test("a client that is told of prefixes reads and hears on after a connection was lost", async () => {
+  await startSlow(async (proxy, relay) => {
+    using reader = await proxy.client();
+    using writer = await proxy.client();
+    await reader.call("HELLO", 3);
+    await reader.call("CLIENT", "TRACKING", "ON", "BCAST", "PREFIX", "k");
+    assertEquals(await reader.call("GET", "other"), null);
+    relay.cut();
+    assertEquals(await next(reader), ">2\r\n$10\r\ninvalidate\r\n_\r\n");
+    // Who reads opens it again; what is to be heard is not said once more.
+    const texts: string[] = [];
+    const until = performance.now() + 1_000;
+    while (performance.now() < until) {
+      await reader.send("GET", "other");
+      let text = await next(reader);
+      while (text.startsWith(">")) text = await next(reader);
+      texts.push(text);
+      await delay(10);
+    }
+    const served = texts.indexOf("_\r\n");
+    assertEquals(new Set(texts.slice(served)), new Set(["_\r\n"]));
+    assertEquals(await writer.call("SET", "k", "v"), "OK");
+    assertEquals(await next(reader), INVALIDATED);
+  });
+});
