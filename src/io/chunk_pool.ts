@@ -16,7 +16,7 @@ const FREE_BYTES_MAX = 16 * 1024 * 1024;
  * Up to this many bytes a loop copies in less time than the engine, which wants a view first. From 50 bytes on the
  * view alone is faster, but it is garbage that takes other things' place in the processor's cache.
  */
-const LOOP_COPY_BYTES_MAX = 96;
+const LOOP_COPY_BYTES_MAX = 128;
 
 const free: Uint8Array[][] = CHUNK_BYTES.map(() => []);
 /** How many of each size have been free all the time since the last trim. */
