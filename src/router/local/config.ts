@@ -26,7 +26,7 @@ import {
   type LocalCall,
 } from "./local_call.ts";
 import { answerFromLogs } from "./slow_log.ts";
-import { askMasters, causesOf, doneByAll, pairsOf } from "./masters.ts";
+import { askMasters, causesOf, doneByAll, type MastersAsking, pairsOf } from "./masters.ts";
 
 /** Answers by name. */
 export const CONFIG_COMMANDS: Readonly<Record<string, LocalAnswer>> = {
@@ -159,8 +159,9 @@ function setConfig(call: LocalCall): Uint8Array | null {
     }
     for (const at of [i, i + 1]) words.push(args.bytes.slice(args.start(at), args.end(at)));
   }
+  const order = Object.keys(slowLog).length > 0 ? { settings: slowLog } : null;
   if (set.length > 0) {
-    if (words.length > 2 || Object.keys(slowLog).length > 0) return errorReply(ONE_OF_BOTH);
+    if (words.length > 2 || order !== null) return errorReply(ONE_OF_BOTH);
     return answerWhen(call, (answer) => {
       changeConfig(call, { kind: "set", pairs: set }).then((why) => {
         const [name] = set.find(([key]) => why.includes(key)) ?? set[0]!;
@@ -168,26 +169,26 @@ function setConfig(call: LocalCall): Uint8Array | null {
       });
     });
   }
-  if (words.length === 2 && Object.keys(slowLog).length > 0) {
-    return answerFromLogs(call, { settings: slowLog }, () => OK);
-  }
-  if (words.length === 2) return OK;
-  return askMasters(call, (answers) => {
-    // What is refused changes nothing here, either.
-    const isDone = !answers.some(({ value }) => value instanceof ReplyFailure);
-    const hasOwn = Object.keys(slowLog).length > 0;
-    if (isDone) tellSlowLogs(call, { settings: slowLog });
-    return doneByAll(call, answers, hasOwn ? THE_PROXY : "");
-  }, { bytes: encodeRequest(words) });
+  if (words.length === 2) return order === null ? OK : answerFromLogs(call, order, () => OK);
+  return orderThenOwn(call, order, { bytes: encodeRequest(words) });
 }
 
-/** `CONFIG RESETSTAT`: all masters', then the proxy's own; these only when no master has failed. */
+/** `CONFIG RESETSTAT`: all masters' statistics, then the proxy's own. */
 function resetStatistics(call: LocalCall): Uint8Array | null {
+  return orderThenOwn(call, { resetTimes: true });
+}
+
+/** An order to all masters, then to the proxy's slow logs, if there is one: what a master refuses changes nothing here. */
+function orderThenOwn(
+  call: LocalCall,
+  own: SlowLogOrder | null,
+  asking: MastersAsking = {},
+): Uint8Array | null {
   return askMasters(call, (answers) => {
     const isDone = !answers.some(({ value }) => value instanceof ReplyFailure);
-    if (isDone) tellSlowLogs(call, { resetTimes: true });
-    return doneByAll(call, answers, THE_PROXY);
-  });
+    if (isDone && own !== null) tellSlowLogs(call, own);
+    return doneByAll(call, answers, own === null ? "" : THE_PROXY);
+  }, asking);
 }
 
 /** Redis's names for the proxy's own keys. */
