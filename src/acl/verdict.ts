@@ -8,7 +8,7 @@
  */
 
 import type { Command } from "../command/command.ts";
-import type { Arguments } from "../resp/arguments.ts";
+import { type Arguments, isSameSpan } from "../resp/arguments.ts";
 import {
   AccessedKeys,
   accessOfAnyKey,
@@ -151,17 +151,11 @@ export function allowsChannel(
 ): boolean {
   for (const channel of channels) {
     const isAllowed = isPattern
-      ? isSame(channel.bytes, bytes, start, end)
+      ? isSameSpan(channel.bytes, 0, channel.bytes.length, bytes, start, end)
       : matchesGlob(channel.bytes, bytes, start, end);
     if (isAllowed) return true;
   }
   return false;
-}
-
-function isSame(one: Uint8Array, bytes: Uint8Array, start: number, end: number): boolean {
-  if (one.length !== end - start) return false;
-  for (let i = 0; i < one.length; i++) if (one[i] !== bytes[start + i]) return false;
-  return true;
 }
 
 /** Whether argument `i` is a word, in any spelling of upper and lower case. */

@@ -21,6 +21,20 @@ export interface Arguments {
   end(i: number): number;
 }
 
+/** Whether `a[aStart, aEnd)` and `b[bStart, bEnd)` are the same bytes. */
+export function isSameSpan(
+  a: Uint8Array,
+  aStart: number,
+  aEnd: number,
+  b: Uint8Array,
+  bStart: number,
+  bEnd: number,
+): boolean {
+  if (aEnd - aStart !== bEnd - bStart) return false;
+  while (aStart < aEnd) if (a[aStart++] !== b[bStart++]) return false;
+  return true;
+}
+
 /** All arguments, the name first. Copies them. */
 export function copyWords(args: Arguments): Uint8Array<ArrayBuffer>[] {
   const words: Uint8Array<ArrayBuffer>[] = [];

@@ -17,7 +17,7 @@ import { clock } from "../../base/clock.ts";
 import type { Command } from "../../command/command.ts";
 import { KeyIndexes } from "../../command/key.ts";
 import type { Placement } from "../../hash/placement.ts";
-import type { Arguments } from "../../resp/arguments.ts";
+import { type Arguments, isSameSpan } from "../../resp/arguments.ts";
 import { latin1Bytes } from "../../resp/latin1.ts";
 import { keyIndexesByRules } from "../dispatch/script_keys.ts";
 import type { Request } from "../request.ts";
@@ -242,7 +242,7 @@ export class Sampling {
     const count = weight === 0 ? 0 : this.#keyIndexes(command, args);
     if (count <= 0 || counter === undefined) return;
     const isOne = weight > 1;
-    const { few, from } = isOne ? anyFrom(count, this.#random) : fewFrom(count, this.#random);
+    const { few, from } = fewFrom(count, this.#random, isOne ? 1 : KEYS_MAX);
     counter.requested(weight);
     for (let i = 0; i < few; i++) {
       const at = KEYS.values[(from + i) % count]!;
@@ -392,33 +392,27 @@ type FewKeys = Pick<RequestSample, "keys" | "keyWeight">;
 
 const NO_KEYS: FewKeys = { keys: [], keyWeight: 1 };
 
-/** One of a request's keys. */
-function anyFrom(count: number, random: () => number): { few: number; from: number } {
-  return { few: 1, from: Math.floor(random() * count) };
-}
-
 /** How often a request names the key that is argument `at`; of one with many keys it is not looked at: 1. */
 function timesNamed(args: Arguments, at: number, count: number): number {
   if (count > KEYS_MAX) return 1;
+  const { bytes } = args;
+  const [start, end] = [args.start(at), args.end(at)];
   let times = 0;
-  for (let i = 0; i < count; i++) if (isSame(args, at, KEYS.values[i]!)) times++;
+  for (let i = 0; i < count; i++) {
+    const other = KEYS.values[i]!;
+    if (isSameSpan(bytes, start, end, bytes, args.start(other), args.end(other))) times++;
+  }
   return times;
 }
 
-function isSame(args: Arguments, a: number, b: number): boolean {
-  const { bytes } = args;
-  const length = args.end(a) - args.start(a);
-  if (args.end(b) - args.start(b) !== length) return false;
-  for (let i = 0; i < length; i++) {
-    if (bytes[args.start(a) + i] !== bytes[args.start(b) + i]) return false;
-  }
-  return true;
-}
-
 /** How many of a request's keys are looked at, neighbours from anywhere: each with one probability. */
-function fewFrom(count: number, random: () => number): { few: number; from: number } {
-  if (count <= KEYS_MAX) return { few: count, from: 0 };
-  return { few: KEYS_MAX, from: Math.floor(random() * count) };
+function fewFrom(
+  count: number,
+  random: () => number,
+  most = KEYS_MAX,
+): { few: number; from: number } {
+  if (count <= most) return { few: count, from: 0 };
+  return { few: most, from: Math.floor(random() * count) };
 }
 
 /** The same of keys that are there already. */
