@@ -76,7 +76,7 @@ export async function fillEmptyStore(
       if (!(error instanceof NodeExistsError)) throw error;
     }
   }
-  const why = whyIgnored(servers, await loadGroups(store));
+  const why = servers.length === 0 ? undefined : whyIgnored(servers, await loadGroups(store));
   if (why !== undefined) log.warn("{why}", { why });
   return false;
 }
