@@ -26,10 +26,11 @@ const ONLY_DEFAULT: CommandGroup = { name: PROGRAM, summary: "", flags: [], comm
 const DENO_REFUSAL =
   /Requires (all access to "[^"]*"|\w+ access to "\/(dev|proc|sys)\/[^"]*"), run again with the --allow-\S+ flag/g;
 
-/** Codis 2.0's program for the commands that are below `config` here. */
 /** The system's words where the process may open nothing more, and what helps. */
 const OUT_OF_DESCRIPTORS = "Too many open files";
 const MORE_DESCRIPTORS = 'raise the limit for open files, as by "ulimit -n 10000"';
+
+/** Codis 2.0's program for the commands that are below `config` here. */
 const CONFIG_PROGRAM = "codis-config";
 const CONFIG = "config";
 

@@ -89,11 +89,11 @@ export async function removeGroup(control: Control, groupId: number): Promise<vo
 }
 
 /**
- * Adds a server to a group, which is made when it is missing, if that is wanted. The first one becomes its master,
- * whatever type was asked for; a replica gets the command to follow the master.
+ * Adds a server to a group, which is made when it is missing, unless it is known to be there. The first one
+ * becomes its master, whatever type was asked for; a replica gets the command to follow the master.
  *
- * @throws {StoreError} When the group is missing and must not be, has a master, the server is in another group or is not fit, or is
- * stored under another address.
+ * @throws {StoreError} When the group is missing and must not be, or has a master; when the server is in another
+ * group, is not fit, or is stored under another address.
  */
 export async function addServer(
   control: Control,

@@ -53,6 +53,9 @@ export function shownCommandName(name: string): string {
   return name.toUpperCase().replace("|", " ");
 }
 
+/** The rule of {@linkcode isAllowedWay}, for messages. */
+export const ALLOWED_WAYS = "key=N or block=N, N from 1 on, any or all";
+
 /** Whether a text says how a command is sent. */
 export function isAllowedWay(text: string): boolean {
   return /^(any|all|(key|block)=[1-9]\d{0,3})$/.test(text);

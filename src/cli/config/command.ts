@@ -5,7 +5,12 @@
  */
 
 import { findByName } from "../../command/command_table.ts";
-import { isAllowedWay, shownCommandName, storedCommandName } from "../../model/allowed_command.ts";
+import {
+  ALLOWED_WAYS,
+  isAllowedWay,
+  shownCommandName,
+  storedCommandName,
+} from "../../model/allowed_command.ts";
 import { configCommand, type ConfigRow } from "../parts/config_command.ts";
 import { type Argument, type CommandGroup, readValue, UsageError } from "../parts/subcommand.ts";
 import { formatTable } from "../parts/table.ts";
@@ -20,13 +25,12 @@ const NAME: Argument<string> = {
   },
 };
 
-const WAYS = "key=N or block=N, N from 1 on, any or all";
 const WAY: Argument<string> = {
   name: "way",
-  help: WAYS,
+  help: ALLOWED_WAYS,
   parse: (text) => {
     if (isAllowedWay(text)) return text;
-    throw new SyntaxError(`"${text}" is not ${WAYS}`);
+    throw new SyntaxError(`"${text}" is not ${ALLOWED_WAYS}`);
   },
 };
 

@@ -7,7 +7,7 @@
 import { findByName } from "../../command/command_table.ts";
 import { allowCommand, disallowCommand } from "../../control/allowed_commands.ts";
 import { InputError } from "../../control/errors.ts";
-import { isAllowedWay, storedCommandName } from "../../model/allowed_command.ts";
+import { ALLOWED_WAYS, isAllowedWay, storedCommandName } from "../../model/allowed_command.ts";
 import { loadAllowedCommands } from "../../store/allowed_commands.ts";
 import { onlyFields, readBody } from "../input.ts";
 import { type ApiRoute, change, read } from "./route.ts";
@@ -19,7 +19,7 @@ export const COMMAND_ROUTES: readonly ApiRoute[] = [
     const body = onlyFields(await readBody(request), "name", "way");
     const way = body["way"];
     if (typeof way !== "string" || !isAllowedWay(way)) {
-      throw new InputError("way", "key=N or block=N, N from 1 on, any or all", way);
+      throw new InputError("way", ALLOWED_WAYS, way);
     }
     const name = nameIn(body["name"]);
     if (findByName(name) !== undefined) {
