@@ -12,8 +12,8 @@ import { stripVTControlCharacters } from "node:util";
 import { type PortRange, portRange, PORTS_VARIABLE } from "./support/free_port.ts";
 import { BUNDLE_VARIABLE, makeProgramBundle } from "./support/program_bundle.ts";
 
-/** A run of `deno test` that takes longer hangs, and is killed. */
-const RUN_LIMIT_MINUTES = 15;
+/** A run of `deno test` that takes longer hangs, and is killed; the longest file takes a minute and a half. */
+const RUN_LIMIT_MINUTES = 6;
 
 /** What tests may do: use network and disk, and run these programs. */
 const PERMISSIONS = ["--allow-net", "--allow-read", "--allow-write", "--allow-env", "--allow-sys"];

@@ -32,6 +32,8 @@ const SERVERS_MIN = 16;
 const OTHER_DESCRIPTORS = 48;
 /** The same where there are hardly any: files that are written anew, a connection that is being accepted. */
 const OTHER_LEAST = 3;
+/** Both ends of a question that a dashboard inside asks its own proxy. */
+const OWN_QUESTION = 1 + HTTP_CONNECTION_DESCRIPTORS;
 
 /** What needs descriptors. */
 export interface DescriptorNeeds {
@@ -87,6 +89,12 @@ export function planDescriptors(free: number, needs: DescriptorNeeds): Descripto
   return { clients, httpConnections, kept, handles, serverHandles, coversStart };
 }
 
+/**
+ * Descriptors without which a proxy that is started serves nobody: for one client, a server's connection, and a
+ * question of its own dashboard.
+ */
+export const LEAST_TO_SERVE = OTHER_LEAST + OWN_QUESTION + 1 + 1;
+
 /** HTTP connections that a process with so many free descriptors may have at one time. */
 export function httpConnectionsOf(free: number): number {
   const share = Math.floor(free / HTTP_SHARE);
@@ -101,8 +109,7 @@ function neededToStart(httpConnections: number, { workers, servers }: Descriptor
 
 /** What clients cannot be served without: a dashboard inside asks its own proxy and all servers, too. */
 function leastKept({ workers, servers }: DescriptorNeeds): number {
-  const ownQuestion = 1 + HTTP_CONNECTION_DESCRIPTORS;
-  return OTHER_LEAST + ownQuestion + (workers + 1) * Math.max(1, servers);
+  return OTHER_LEAST + OWN_QUESTION + (workers + 1) * Math.max(1, servers);
 }
 
 function keptFor(httpConnections: number, workers: number, servers: number): number {

@@ -17,6 +17,7 @@ import {
   type DescriptorPlan,
   descriptorsUsed,
   descriptorsWanted,
+  LEAST_TO_SERVE,
   planDescriptors,
 } from "../io/descriptors.ts";
 import type { ProxyStart } from "./proxy_start.ts";
@@ -95,6 +96,21 @@ export async function restThatFits(
     await found({ ...planDescriptors(free + await connected(), needs), isAll: false });
   });
   await found({ ...planAll(needs, free + await connected()), isAll: true });
+}
+
+/**
+ * Checks that a proxy with hardly a descriptor, all of whose parts are open, can serve a client.
+ *
+ * @throws {Error} When it cannot: it would look like one that runs, and hang.
+ */
+export function refuseNoRoom({ workers }: ProxyStart): void {
+  const free = countFreeDescriptors(LEAST_TO_SERVE);
+  if (free >= LEAST_TO_SERVE) return;
+  throw new Error(
+    `Too many open files: the start leaves ${free} that can be opened, and to serve clients takes ` +
+      `${LEAST_TO_SERVE} at least` +
+      (workers > 1 ? `; fewer than ${workers} workers (--cpu) open fewer` : ""),
+  );
 }
 
 function needsOf({ config, workers }: ProxyStart): DescriptorNeeds {

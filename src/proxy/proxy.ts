@@ -30,7 +30,7 @@ import type { AccessLog } from "./access_log.ts";
 import { serveAdmin } from "./admin.ts";
 import { Attachment } from "./attachment.ts";
 import { noteAtDashboard } from "./config_notes.ts";
-import type { FirstRoom } from "./client_room.ts";
+import { type FirstRoom, refuseNoRoom } from "./client_room.ts";
 import { ConfiguredProxy } from "./configured_proxy.ts";
 import { ProxyListings } from "./membership/proxy_listings.ts";
 import { followAllowedCommands } from "./membership/allowed_commands.ts";
@@ -192,6 +192,7 @@ class StartedProxy implements RunningProxy {
       ...{ config, store, own: record },
       setCluster: (nodes) => this.#plane.setCluster(nodes),
     });
+    if (!this.#coversStart) refuseNoRoom(this.#start);
     await this.#membership.start();
     await takeOver?.done;
   }

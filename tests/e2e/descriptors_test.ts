@@ -85,16 +85,24 @@ Deno.test("where hardly any clients fit, as many as the start tells are served b
   assert(!proxy.stderr.includes("Too many open files"), proxy.stderr);
 });
 
-Deno.test("a start for which there are too few descriptors ends, and says what to raise", async () => {
-  await using folder = await StoreFolder.make();
-  const text = configText({ embedded_dir: folder.dir, servers: "127.0.0.1:1" });
-  const file = `${folder.dir}/config.ini`;
-  await Deno.writeTextFile(file, text);
-  const args = ["proxy", "-c", file, "--cpu=4", "--addr=127.0.0.1:0", "--http-addr=127.0.0.1:0"];
-  const child = startProgram(args, { TMPDIR: folder.dir }, undefined, [], 64);
-  assertEquals((await child.ended).code, 1, child.stderr);
-  assertMatch(child.stderr, /^codis-proxy: .*Too many open files.*; raise .*"ulimit -n 10000"$/m);
-});
+// With the fewest, files cannot be opened; with the most, all starts, and nothing is left.
+for (const openFiles of [58, 62, 66]) {
+  Deno.test(`a start for which there are too few descriptors (${openFiles}) ends, and says what to raise`, async () => {
+    await using folder = await StoreFolder.make();
+    const text = configText({ embedded_dir: folder.dir, servers: "127.0.0.1:1" });
+    const file = `${folder.dir}/config.ini`;
+    await Deno.writeTextFile(file, text);
+    const args = ["proxy", "-c", file, "--cpu=4", "--addr=127.0.0.1:0", "--http-addr=127.0.0.1:0"];
+    const child = startProgram(args, { TMPDIR: folder.dir }, undefined, [], openFiles);
+    try {
+      await until(() => child.hasEnded, 20_000);
+    } finally {
+      child.signal("SIGKILL");
+    }
+    assertEquals((await child.ended).code, 1, child.stderr);
+    assertMatch(child.stderr, /^codis-proxy: .*Too many open files.*; raise .*"ulimit -n 10000"$/m);
+  });
+}
 
 /** Connects again and again, and asks, until it is told to stop; resolves then. */
 async function hammer(port: number, stopping: AbortSignal, answers: Set<string>): Promise<void> {
