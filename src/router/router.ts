@@ -28,7 +28,7 @@ import { updateUsers } from "./client/update_users.ts";
 import type { UserLimit } from "./limits/user_limit.ts";
 import type { NamedLimits } from "./limits/limit_cells.ts";
 import type { ClusterMap } from "./cluster_map.ts";
-import { LOADING, MAX_CLIENTS, TABLE_OLD } from "./errors.ts";
+import { LOADING, MAX_CLIENTS, RULES_CHANGED, TABLE_OLD } from "./errors.ts";
 import type { RouterEvents } from "./events.ts";
 import type { RouterOptions, UserReads } from "./options.ts";
 import type { Serving } from "./serving.ts";
@@ -245,7 +245,7 @@ export class Router implements TurnWork {
   async setRules(rules: readonly SlotRule[]): Promise<void> {
     await this.shared.slots.setRules(rules);
     for (const session of [...this.sessions.values()]) {
-      if (session.transaction !== null) session.transaction.isAborted = true;
+      session.transaction?.abort(RULES_CHANGED);
       if (session.links.length > 0) session.close();
     }
   }

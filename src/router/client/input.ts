@@ -200,8 +200,9 @@ export class Input implements SourceOwner, RoundMember {
     const allowance = client.allowance!;
     this.#source.start = this.parser.nextStart;
     if (this.#partial.sinceMs > 0) this.#partial.end(client, client.shared.budget);
-    if (client.transaction !== null) client.transaction.isAborted = true;
-    client.answer(errorReply(allowance.limit.refusal));
+    const { refusal } = allowance.limit;
+    client.transaction?.abort(refusal);
+    client.answer(errorReply(refusal));
     this.parser.next();
     allowance.skip(this.consumedBytes);
   }

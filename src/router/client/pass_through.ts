@@ -107,8 +107,9 @@ export class PassThrough implements LinkUser {
     if (client.transaction !== null) {
       const total = client.transaction.heldBytes + bytes;
       if (total <= sessionBufferBytesMax) return null;
-      client.transaction.isAborted = true;
-      return PassThrough.#refuse(client, transactionTooLarge(total, sessionBufferBytesMax));
+      const refusal = transactionTooLarge(total, sessionBufferBytesMax);
+      client.transaction.abort(refusal);
+      return PassThrough.#refuse(client, refusal);
     }
     if (parser.count === 0) return hold(true);
     if (client.extras?.mayPassThrough === false) return hold(true);

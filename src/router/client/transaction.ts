@@ -38,10 +38,8 @@ export interface EverywhereCommand extends LaterCommand {
 
 /** One client's open transaction; see the drawing above. */
 export class Transaction {
-  /** Whether a command was refused: EXEC answers EXECABORT, and what follows is not kept. */
-  isAborted = false;
-  /** Why, if the reason is the proxy's and not Redis's; else empty. */
-  cause = "";
+  #isAborted = false;
+  #cause = "";
   /** Whether a queued command may change something at a server. */
   mayWrite = false;
   /** Whether a queued command runs a script. */
@@ -79,6 +77,28 @@ export class Transaction {
     this.#budget = budget;
     this.placedBy = placedBy;
     copyBytes(this.#bytes, 0, MULTI, 0, MULTI.length);
+  }
+
+  /** Whether a command was refused: EXEC answers EXECABORT, and nothing is kept. */
+  get isAborted(): boolean {
+    return this.#isAborted;
+  }
+
+  /** Why, if the reason is the proxy's and not Redis's; else empty. */
+  get cause(): string {
+    return this.#cause;
+  }
+
+  /**
+   * Nothing of it will be executed: gives its bytes back.
+   *
+   * @param cause Why, for EXEC to say, if the reason is the proxy's; empty for an error of Redis's, of which EXEC
+   * says no more than Redis does. Of several causes, the first one stays.
+   */
+  abort(cause: string): void {
+    this.#isAborted = true;
+    if (this.#cause === "") this.#cause = cause;
+    this.end();
   }
 
   /** How many commands the server gets, but for MULTI and EXEC. */
@@ -200,6 +220,7 @@ export class Transaction {
     releaseChunk(this.#bytes);
     this.#bytes = EMPTY;
     this.#length = 0;
+    this.#laterBytes = 0;
   }
 }
 

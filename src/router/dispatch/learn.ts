@@ -53,7 +53,7 @@ export function learnedCommand(
 }
 
 function answerWith(client: Client, text: string): null {
-  if (client.transaction !== null) client.transaction.isAborted = true;
+  client.transaction?.abort(text);
   client.answer(errorReply(text));
   return null;
 }

@@ -113,15 +113,15 @@ function refusalInTransaction(
 }
 
 function abort(client: Client, transaction: Transaction, text: string): void {
-  transaction.isAborted = true;
-  // Of Redis's own errors EXEC says no more than Redis does; of what only a proxy refuses, it says why.
-  if (transaction.cause === "" && isOwn(text)) transaction.cause = text;
+  transaction.abort(isOwn(text) ? text : "");
   client.answer(errorReply(text));
 }
 
 /** Whether one redis-server would not have answered this. */
 function isOwn(text: string): boolean {
-  return /^(CROSSSLOT|ERR handle request|ERR transaction) /.test(text.replace(",", " "));
+  return /^(CROSSSLOT|ERR handle request|ERR transaction|ERR request) /.test(
+    text.replace(",", " "),
+  );
 }
 
 /** Returns why a command cannot be queued; empty when it was. */

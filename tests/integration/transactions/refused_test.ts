@@ -5,12 +5,13 @@
  * @module
  */
 
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { PASS_THROUGH_BYTES } from "../../../src/router/client/pass_through.ts";
 import { until } from "../../support/deadline.ts";
 import { answerNothing, FakeRedis, type FakeReply } from "../../support/fake_redis.ts";
 import { RedisServer } from "../../support/redis_server.ts";
-import { type RespClient } from "../../support/resp_client.ts";
-import { ReplyError } from "../../support/resp_value.ts";
+import { encodeRequests, type RespClient } from "../../support/resp_client.ts";
+import { ReplyError, type RespValue } from "../../support/resp_value.ts";
 import { keyOn, RouterServer } from "../../support/router_server.ts";
 
 const BUSY = "-BUSY Redis is busy running a script.\r\n";
@@ -167,34 +168,73 @@ Deno.test("a client that leaves in the middle leaves nothing behind", async () =
 
 Deno.test("large values are queued up to session_max_buffer, and no further", async () => {
   await using redis = await RedisServer.start();
-  await using proxy = await RouterServer.start({
-    servers: [redis],
-    options: { sessionBufferBytesMax: 3_000_000 },
-  });
-  using client = await proxy.client();
-  const value = "x".repeat(1_200_000);
-  const replies = await client.pipeline([
-    ["MULTI"],
-    ["SET", "{l}a", value],
-    ["SET", "{l}b", value],
-    ["STRLEN", "{l}b"],
-    ["EXEC"],
-    ["MULTI"],
-    ["SET", "{l}c", value],
-    ["SET", "{l}d", value],
-    ["SET", "{l}e", value],
-    ["EXEC"],
-    ["EXISTS", "{l}c"],
-  ]);
-  const values = replies.map(({ value }) => value instanceof ReplyError ? value.message : value);
-  assertEquals(values.slice(4, 8), [["OK", "OK", value.length], "OK", "QUEUED", "QUEUED"]);
-  assertEquals(
-    `${values[8]}`.replace(/\d+/g, "N"),
-    "ERR transaction of at least N bytes is larger than session_max_buffer (N bytes)",
-  );
-  assertEquals(values.slice(9), [
-    "EXECABORT Transaction discarded because of previous errors.",
-    0,
-  ]);
-  assertEquals(proxy.leftovers(), []);
+  for (const [bufferBytes, valueBytes] of [[1_000_000, 400_000], [3_000_000, 1_200_000]] as const) {
+    await using proxy = await RouterServer.start({
+      servers: [redis],
+      options: { sessionBufferBytesMax: bufferBytes },
+    });
+    using client = await proxy.client();
+    const value = "x".repeat(valueBytes);
+    const queued = await client.pipeline([
+      ["MULTI"],
+      ["SET", "{l}a", value],
+      ["SET", "{l}b", value],
+      ["STRLEN", "{l}b"],
+      ["EXEC"],
+    ]);
+    assertEquals(queued[4]!.value, ["OK", "OK", value.length]);
+    for (const comes of ["whole", "in pieces"]) {
+      const begun = await client.pipeline([
+        ["MULTI"],
+        ["SET", "{l}c", value],
+        ["SET", "{l}d", value],
+      ]);
+      assertEquals(begun.map(({ value }) => value), ["OK", "QUEUED", "QUEUED"]);
+      const tooMuch = encodeRequests([["SET", "{l}e", value]]);
+      // What is larger than 512 KB is answered before it is there; the rest is held until it is.
+      const isAnsweredEarly = valueBytes > PASS_THROUGH_BYTES;
+      const firstBytes = comes === "whole" ? tooMuch.length : tooMuch.length - 3;
+      await client.sendRaw(tooMuch.subarray(0, firstBytes));
+      const early = isAnsweredEarly ? await client.read() : null;
+      await client.sendRaw(tooMuch.subarray(firstBytes));
+      const { value: refused } = early ?? await client.read();
+      const reason =
+        `transaction of at least N bytes is larger than session_max_buffer (${bufferBytes} bytes)`;
+      assertEquals(textOf(refused), `ERR ${reason}`);
+      // What follows is not kept, so there is room for it.
+      assertEquals(await client.call("SET", "{l}f", value), "QUEUED");
+      assertEquals(
+        textOf(await client.call("EXEC")),
+        `EXECABORT Transaction discarded because of: ${reason}`,
+      );
+      assertEquals(await client.call("EXISTS", "{l}c", "{l}f"), 0);
+      assertEquals(proxy.leftovers(), []);
+    }
+    await client.call("DEL", "{l}a", "{l}b");
+  }
 });
+
+Deno.test("a request that its user's limit refuses is EXEC's reason", async () => {
+  await using redis = await RedisServer.start();
+  await using proxy = await RouterServer.start({ servers: [redis] });
+  using client = await proxy.client();
+  await client.call("MULTI");
+  proxy.router.limitUsers([
+    { name: "default", place: 0, requests: 0, bytes: 1, connections: 0 },
+  ]);
+  assertEquals(await client.call("SET", "a", "x".repeat(1000)), "QUEUED");
+  const refused = textOf(await client.call("SET", "a", "1"));
+  assertMatch(refused, /^ERR user default has used up its 1 bytes\/s at this proxy/);
+  proxy.router.limitUsers([]);
+  const reason = refused.replace("ERR ", "");
+  assertEquals(
+    textOf(await client.call("EXEC")),
+    `EXECABORT Transaction discarded because of: ${reason}`,
+  );
+});
+
+/** An error's text, with N for how many bytes there are at least. */
+function textOf(error: RespValue): string {
+  assert(error instanceof ReplyError, `${error}`);
+  return error.message.replace(/at least \d+ bytes/, "at least N bytes");
+}
