@@ -12,7 +12,7 @@ import { type ConfigChange, printed, restartNeeded } from "../config/difference.
 import type { ConfigKey } from "../config/key.ts";
 import { CONFIG_KEYS } from "../config/keys.ts";
 import { loadConfig, type LoadedConfig } from "../config/load.ts";
-import { backendTlsFiles, clientTlsFiles, httpTlsFiles } from "../config/tls.ts";
+import { backendTlsFiles, clientTlsFiles, etcdTlsFiles, httpTlsFiles } from "../config/tls.ts";
 import { openCoordinator, openJodis } from "../coordinator/open.ts";
 import { dateFaults, readTlsFiles } from "../io/tls_files.ts";
 import { readUsers } from "../proxy/users.ts";
@@ -108,7 +108,8 @@ async function fileErrors(
 /** Certificates that can be used, but that others refuse, or soon will. */
 async function dateWarnings({ config, entries }: LoadedConfig): Promise<string[]> {
   const warnings: string[] = [];
-  for (const files of [clientTlsFiles(config), backendTlsFiles(config), httpTlsFiles(config)]) {
+  for (const filesOf of [clientTlsFiles, backendTlsFiles, httpTlsFiles, etcdTlsFiles]) {
+    const files = filesOf(config);
     // What keeps them from being read is an error, and told as one.
     const identity = files && await readTlsFiles(files).catch(() => undefined);
     if (identity === undefined) continue;
@@ -142,13 +143,16 @@ async function reach({ config, entries }: LoadedConfig): Promise<Findings> {
       if (why) warnings.push(`${entries.origin("servers")!.at}: ${why}`);
     }
   } catch (error) {
-    errors.push(`coordinator ${config.coordinator}: ${(error as Error).message}`);
+    // Its files are told of where files are.
+    if (!(error instanceof KeyError)) {
+      errors.push(`coordinator ${config.coordinator}: ${(error as Error).message}`);
+    }
   }
   if (config.jodisServers.length > 0) {
     try {
       await (await openJodis(config, AbortSignal.timeout(COORDINATOR_MS), () => {})).close();
     } catch (error) {
-      errors.push(`jodis_addr: ${(error as Error).message}`);
+      if (!(error instanceof KeyError)) errors.push(`jodis_addr: ${(error as Error).message}`);
     }
   }
   await Promise.all([...addrs].map(async (addr) => {

@@ -29,7 +29,7 @@ import {
   type Subcommand,
 } from "./parts/subcommand.ts";
 import { webhookAuthority } from "./parts/attached_dashboard.ts";
-import { waitingFiles } from "./parts/config_files.ts";
+import { filesOfNextStart } from "./parts/config_files.ts";
 import { askOverTls, httpIdentity } from "./parts/product_tls.ts";
 import { tlsToServers } from "./parts/redis_servers.ts";
 import { CONFIG_FILE, LOG_FILE, SERVING_LOG_LEVEL } from "./parts/flags.ts";
@@ -150,7 +150,7 @@ async function serveUntilStopped(
     { filesOf: httpTlsFiles, first: httpTls, renew: (identity) => server.renewTls(identity) },
   ]);
   running.use(undo.use(tls));
-  running.use(waitingFiles(false));
+  running.use(filesOfNextStart(false));
   undo.defer(async () => {
     await dashboard.stop();
     await server.shutdown();

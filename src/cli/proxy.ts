@@ -10,7 +10,7 @@ import { logEnd, stopLog } from "../base/log.ts";
 import { ConfigError } from "../config/error.ts";
 import { type FlagValues, readFlag, type Subcommand } from "./parts/subcommand.ts";
 import { attachedDashboard } from "./parts/attached_dashboard.ts";
-import { waitingFiles } from "./parts/config_files.ts";
+import { filesOfNextStart } from "./parts/config_files.ts";
 import { askOverTls, httpIdentity } from "./parts/product_tls.ts";
 import { identifier, tlsToServers } from "./parts/redis_servers.ts";
 import { startConfigured } from "./parts/running_config.ts";
@@ -78,7 +78,7 @@ async function runProxyCommand(values: FlagValues): Promise<number> {
     // Other commands need not wait until all of it is loaded.
     const { runProxy } = await import("../proxy/run_proxy.ts");
     const attach = await attachedDashboard(config, http, serverTls, running);
-    running.use(waitingFiles(true));
+    running.use(filesOfNextStart(true));
     const identify = identifier(config);
     const parts = { identify, attach, serverTls, httpTls };
     const takeOver = values["take-over"] === "on";

@@ -54,6 +54,7 @@ export function checkRules(
   checkUsers(config, entries);
   checkRequired(config, entries, file, reader);
   checkAnnounced(config, entries, file);
+  checkZookeeper(config, entries, file);
   checkJodis(config, entries, file, warnings);
   checkBackendUser(config, entries);
   checkCoordinatorAuth(config, entries, file);
@@ -131,6 +132,20 @@ function checkAnnounced(config: Config, entries: Lines, file: string): void {
   }
 }
 
+/** Refuses URLs where ZooKeeper is meant: only etcd's endpoints are some. */
+function checkZookeeper(config: Config, entries: Lines, file: string): void {
+  const { coordinator, coordinatorEndpoints, jodisName, jodisServers } = config;
+  const named = [
+    ["zk", coordinator === "zookeeper" ? coordinatorEndpoints : []],
+    ["jodis_addr", jodisName === "zookeeper" ? jodisServers : []],
+  ] as const;
+  const bad = named.find(([, servers]) => servers.some((server) => server.includes("//")));
+  if (bad === undefined) return;
+  const row = CONFIG_KEYS.find(({ key }) => key === bad[0])!;
+  const rule = "ZooKeeper's hosts are written host or host:port";
+  throw new ConfigError(describeBadValue(file, row, entries.get(row.key), rule));
+}
+
 /** Refuses an entry for Jodis clients that cannot be made, or that would be one of the store's own. */
 function checkJodis(config: Config, entries: Lines, file: string, warnings: string[]): void {
   const { jodisServers, jodisName, jodisAuth, jodisCompatible, coordinator, product } = config;
@@ -145,14 +160,10 @@ function checkJodis(config: Config, entries: Lines, file: string, warnings: stri
     }
     return;
   }
-  const isZookeeper = jodisName === "zookeeper";
-  if (isZookeeper && jodisServers.some((server) => server.includes("//"))) {
-    refuse("jodis_addr", "ZooKeeper's hosts are written host or host:port");
-  }
   if (jodisAuth.isSet && !/^[^:]+:./.test(jodisAuth.reveal())) {
     refuse("jodis_auth", "must be user:password");
   }
-  if (!jodisCompatible || !isZookeeper || coordinator !== "zookeeper") return;
+  if (!jodisCompatible || jodisName !== "zookeeper" || coordinator !== "zookeeper") return;
   refuse(
     "jodis_compatible",
     "must be off when coordinator = zookeeper: the proxy registers itself below " +

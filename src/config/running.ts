@@ -52,10 +52,9 @@ export interface ConfiguredPart {
    * Checks what a reload leaves to the next start.
    *
    * @param wanted All settings as they are after a restart.
-   * @param waiting The keys that wait for it.
    * @throws {Error} When the process could not start with them.
    */
-  checkWaiting?(wanted: Config, waiting: ReadonlySet<string>): Promise<void>;
+  checkNextStart?(wanted: Config): Promise<void>;
 }
 
 /** What a change did, or would do. */
@@ -350,10 +349,9 @@ export class RunningConfig {
     const { changed } = differenceOf(this.config, next);
     const keys = new Set(changed.map(({ key }) => key));
     const puts = [];
-    const late = new Set(isReload ? waiting.map(({ key }) => key) : []);
     try {
       for (const part of this.#parts) {
-        await part.checkWaiting?.(wanted.config, late);
+        if (isReload) await part.checkNextStart?.(wanted.config);
         puts.push(await part.prepare(next, keys, isReload));
       }
     } catch (error) {

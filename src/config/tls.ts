@@ -25,6 +25,7 @@ export interface TlsConfig {
   readonly dashboardAddr: HttpAddress | undefined;
   readonly dashboardCa: string;
   readonly coordinator: "embedded" | "zookeeper" | "etcd";
+  readonly coordinatorCa: string;
   readonly coordinatorCert: string;
   readonly coordinatorKey: string;
   readonly jodisName: "zookeeper" | "etcd";
@@ -204,5 +205,15 @@ export function backendTlsFiles(config: TlsConfig): NamedFiles | undefined {
     cert: { key: "backend_tls_cert", path: config.backendTlsCert },
     key: { key: "backend_tls_key", path: config.backendTlsKey },
     ca: { key: "backend_tls_ca", path: config.backendTlsCa },
+  };
+}
+
+/** The files for connections to etcd; `undefined`: neither the store nor the entry for Jodis clients is there. */
+export function etcdTlsFiles(config: TlsConfig): NamedFiles | undefined {
+  if (!speaksEtcd(config)) return undefined;
+  return {
+    cert: { key: "coordinator_cert", path: config.coordinatorCert },
+    key: { key: "coordinator_key", path: config.coordinatorKey },
+    ca: { key: "coordinator_ca", path: config.coordinatorCa },
   };
 }

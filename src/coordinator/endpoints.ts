@@ -5,7 +5,6 @@
  */
 
 import { type Address, parseAddress } from "../base/address.ts";
-import { ConfigError } from "../config/error.ts";
 
 /** Where ZooKeeper listens when nothing else is said. */
 const ZOOKEEPER_PORT = 2181;
@@ -13,18 +12,9 @@ const ZOOKEEPER_PORT = 2181;
 /** Where etcd does. */
 const ETCD_PORT = 2379;
 
-/**
- * The servers of a ZooKeeper ensemble.
- *
- * @throws {ConfigError} When one of them is a URL.
- */
+/** The servers of a ZooKeeper ensemble; a URL is none, and the config cannot have it. */
 export function zookeeperServers(endpoints: readonly string[]): Address[] {
-  return endpoints.map((endpoint) => {
-    if (endpoint.includes("//")) {
-      throw new ConfigError(`zk = "${endpoint}": ZooKeeper's hosts are written host or host:port`);
-    }
-    return parseAddress(withPort(endpoint, ZOOKEEPER_PORT));
-  });
+  return endpoints.map((endpoint) => parseAddress(withPort(endpoint, ZOOKEEPER_PORT)));
 }
 
 /** The URLs of etcd's endpoints; without a scheme they are `http://`, as in Codis 2.0. */

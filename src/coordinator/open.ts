@@ -5,10 +5,9 @@
  * @module
  */
 
-import { excerpt } from "../base/excerpt.ts";
-import { fileFault } from "../base/file_fault.ts";
 import type { Config } from "../config/config.ts";
-import { ConfigError } from "../config/error.ts";
+import { etcdTlsFiles } from "../config/tls.ts";
+import { readTlsFiles } from "../io/tls_files.ts";
 import type { Coordinator, ReadableTree } from "./coordinator.ts";
 import { EmbeddedCoordinator } from "./embedded/embedded.ts";
 import { CoordinatorPlace, type EphemeralPlace } from "./ephemeral_place.ts";
@@ -20,7 +19,7 @@ import type { ZookeeperOptions } from "./zookeeper/zookeeper.ts";
  * Opens the coordinator that the config names.
  *
  * @param signal Gives up opening it.
- * @throws {ConfigError} When what the config says of it cannot be used.
+ * @throws {KeyError} When a file that the config names cannot be used.
  * @throws {CoordinatorError} When it cannot be opened, or was given up.
  */
 export async function openCoordinator(
@@ -35,7 +34,7 @@ export async function openCoordinator(
     case "zookeeper":
       return await openZookeeper(coordinatorEndpoints, session);
     case "etcd": {
-      const [endpoints, tls] = [etcdUrls(coordinatorEndpoints), await readTls(config)];
+      const [endpoints, tls] = [etcdUrls(coordinatorEndpoints), (await readEtcdTls(config))!];
       const { EtcdCoordinator } = await import("./etcd/etcd.ts");
       return await EtcdCoordinator.open({ endpoints, tls, ...session });
     }
@@ -47,7 +46,7 @@ export async function openCoordinator(
  *
  * @param signal Gives up opening it.
  * @param gone Called when an entry there has gone by itself.
- * @throws {CoordinatorError} When ZooKeeper cannot be opened, or was given up.
+ * @throws {KeyError | CoordinatorError} When it cannot be opened, or was given up.
  */
 export async function openJodis(
   config: Config,
@@ -59,7 +58,7 @@ export async function openJodis(
     const session = await openZookeeper(jodisServers, { auth, sessionTimeoutMs, signal });
     return new CoordinatorPlace(session, gone);
   }
-  const [endpoints, tls] = [etcdUrls(jodisServers), await readTls(config)];
+  const [endpoints, tls] = [etcdUrls(jodisServers), (await readEtcdTls(config))!];
   const { Etcd2Entry } = await import("./etcd/etcd2_entry.ts");
   return new Etcd2Entry({ endpoints, tls, auth }, sessionTimeoutMs, gone);
 }
@@ -76,36 +75,27 @@ async function openZookeeper(
 /**
  * Reads folders of etcd 2's keys, where Codis 2.0 keeps its tree; nothing when there are none of them.
  *
- * @throws {ConfigError | CoordinatorError} When etcd cannot be asked.
+ * @throws {KeyError | CoordinatorError} When etcd cannot be asked.
  */
 export async function readEtcd2(
   config: Config,
   folders: readonly string[],
 ): Promise<ReadableTree | undefined> {
   if (config.coordinator !== "etcd") return undefined;
-  const [endpoints, tls] = [etcdUrls(config.coordinatorEndpoints), await readTls(config)];
+  const [endpoints, tls] = [etcdUrls(config.coordinatorEndpoints), (await readEtcdTls(config))!];
   const { Etcd2Tree } = await import("./etcd/etcd2_tree.ts");
   return await Etcd2Tree.load({ endpoints, tls, auth: config.coordinatorAuth }, folders);
 }
 
-async function readTls(config: Config): Promise<EtcdTls> {
-  const { coordinatorCa, coordinatorCert, coordinatorKey } = config;
-  return {
-    ca: await readPem("coordinator_ca", coordinatorCa),
-    cert: await readPem("coordinator_cert", coordinatorCert),
-    key: await readPem("coordinator_key", coordinatorKey),
-  };
-}
-
-async function readPem(configKey: string, file: string): Promise<string | undefined> {
-  if (file === "") return undefined;
-  try {
-    const text = await Deno.readTextFile(file);
-    if (text.includes("-----BEGIN ")) return text;
-  } catch (error) {
-    throw new ConfigError(
-      `${configKey} = "${excerpt(file)}" cannot be read: ${excerpt(fileFault(error))}`,
-    );
-  }
-  throw new ConfigError(`${configKey} = "${excerpt(file)}" is not a PEM file`);
+/**
+ * Reads the files for TLS to etcd.
+ *
+ * @returns `undefined` when etcd is not spoken to.
+ * @throws {KeyError} When they cannot be used.
+ */
+export async function readEtcdTls(config: Config): Promise<EtcdTls | undefined> {
+  const files = etcdTlsFiles(config);
+  if (files === undefined) return undefined;
+  const { ca, cert, key } = await readTlsFiles(files);
+  return { ca: ca || undefined, cert: cert || undefined, key: key || undefined };
 }

@@ -90,7 +90,10 @@ function limited(config: Config, { sessionMsMax = Infinity }: FollowedStoreOptio
 async function openNext(options: FollowedStoreOptions, address: StoreAddress): Promise<OpenStore> {
   const { running, signal } = options;
   const loaded = await configAt(options, address);
-  const coordinator = await openCoordinator(limited(loaded.config, options), signal);
+  const coordinator = await openCoordinator(limited(loaded.config, options), signal)
+    .catch((error) => {
+      throw loaded.entries?.placed(error) ?? error;
+    });
   return { coordinator, use: () => running?.movedTo(loaded) };
 }
 

@@ -27,7 +27,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   router: ["base", "hash", "io", "resp", "command", "acl"],
   model: ["base", "hash"],
   config: ["base"],
-  coordinator: ["base", "config", "hash"],
+  coordinator: ["base", "config", "hash", "io"],
   store: ["base", "hash", "model", "config", "coordinator"],
   redis: ["base", "io", "resp"],
   api: ["base", "hash", "model"],

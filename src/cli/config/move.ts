@@ -8,12 +8,11 @@ import type { Config } from "../../config/config.ts";
 import { ConfigError } from "../../config/error.ts";
 import { isSameValue } from "../../config/difference.ts";
 import { CONFIG_KEYS } from "../../config/keys.ts";
-import { loadConfig } from "../../config/load.ts";
 import { planMove, type ProductMoveOptions } from "../../control/move_plan.ts";
 import { moveProduct } from "../../control/move_product.ts";
 import { configLines, storeAddress, storeText } from "../../store/moves.ts";
 import { configCommand } from "../parts/config_command.ts";
-import type { CommandContext } from "../parts/context.ts";
+import { type CommandContext, loadOtherStore } from "../parts/context.ts";
 import { askOverTls } from "../parts/product_tls.ts";
 import { type Flag, type FlagValues, isGiven, readValue } from "../parts/subcommand.ts";
 import { maskControls } from "../parts/table.ts";
@@ -141,7 +140,7 @@ function keysNeeded(config: Config, next: Config): string {
 
 async function loadNext(file: string): Promise<Config> {
   try {
-    return (await loadConfig(file, "control")).config;
+    return await loadOtherStore(file);
   } catch (error) {
     throw new ConfigError(`--to: ${(error as Error).message}`);
   }

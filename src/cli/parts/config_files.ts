@@ -10,6 +10,7 @@ import { KeyError } from "../../base/key_error.ts";
 import type { Config } from "../../config/config.ts";
 import type { ConfiguredPart } from "../../config/running.ts";
 import { clientTlsFiles } from "../../config/tls.ts";
+import { readEtcdTls } from "../../coordinator/open.ts";
 import { readTlsFiles } from "../../io/tls_files.ts";
 import { isAccessFile } from "../../proxy/access_log.ts";
 import { isDashboardInside, webhookAuthority } from "./attached_dashboard.ts";
@@ -21,6 +22,7 @@ export const FILE_CHECKS: readonly ((config: Config) => Promise<unknown>)[] = [
   readForClients,
   tlsToServers,
   httpIdentity,
+  readEtcdTls,
 ];
 
 async function readForClients(config: Config): Promise<void> {
@@ -59,11 +61,10 @@ async function isFolder(path: string): Promise<boolean | undefined> {
  *
  * @param isProxy Whether the process is a proxy; else it is a dashboard.
  */
-export function waitingFiles(isProxy: boolean): ConfiguredPart {
+export function filesOfNextStart(isProxy: boolean): ConfiguredPart {
   return {
     prepare: () => Promise.resolve(() => {}),
-    async checkWaiting(wanted, waiting) {
-      if (waiting.size === 0) return;
+    async checkNextStart(wanted) {
       for (const check of FILE_CHECKS) {
         if (isProxy || check !== readForClients) await check(wanted);
       }

@@ -24,7 +24,7 @@ import { loadConfig, type LoadedConfig, parseConfig } from "../../config/load.ts
 import { readToken } from "../../config/value.ts";
 import { ConfigError } from "../../config/error.ts";
 import type { Coordinator } from "../../coordinator/coordinator.ts";
-import { openCoordinator } from "../../coordinator/open.ts";
+import { openCoordinator, readEtcdTls } from "../../coordinator/open.ts";
 import type { DashboardRecord } from "../../model/dashboard.ts";
 import { checkIsHere } from "../../store/moves.ts";
 import { loadDashboard } from "../../store/products.ts";
@@ -201,11 +201,20 @@ export class CommandContext implements AsyncDisposable {
   }
 
   async #open(config: Config, check: StoreCheck): Promise<Store> {
-    const coordinator = await openCoordinator(config);
+    const coordinator = await this.#openPlaced(config);
     this.#coordinators.push(coordinator);
     const store = storeOf(coordinator, config.product);
     if (check === "the product is there") await checkIsHere(store);
     return store;
+  }
+
+  /** Opens a coordinator; an error about a file that the config file names says in which line. */
+  async #openPlaced(config: Config): Promise<Coordinator> {
+    try {
+      return await openCoordinator(config);
+    } catch (error) {
+      throw config === this.#loaded?.config ? this.#loaded.entries.placed(error) : error;
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -253,6 +262,21 @@ export class CommandContext implements AsyncDisposable {
       await delay(STORED_POLL_MS);
     }
   }
+}
+
+/**
+ * Loads the config file of another store, and reads the files that it takes to reach that.
+ *
+ * @throws {ConfigError} When one of them cannot be used; the message says in which line it is named.
+ */
+export async function loadOtherStore(file: string): Promise<Config> {
+  const { config, entries } = await loadConfig(file, "control");
+  try {
+    await readEtcdTls(config);
+  } catch (error) {
+    throw entries.placed(error);
+  }
+  return config;
 }
 
 /**

@@ -4,26 +4,31 @@
  * @module
  */
 
-import { assertRejects } from "@std/assert";
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { Secret } from "../../../src/base/secret.ts";
 import { parseConfig } from "../../../src/config/load.ts";
-import { ConfigError } from "../../../src/config/error.ts";
 import type { Coordinator } from "../../../src/coordinator/coordinator.ts";
 import { CoordinatorError } from "../../../src/coordinator/errors.ts";
 import { EtcdCoordinator } from "../../../src/coordinator/etcd/etcd.ts";
 import { openCoordinator } from "../../../src/coordinator/open.ts";
+import { callCli } from "../../support/cli_call.ts";
 import { firstOf, until } from "../../support/deadline.ts";
 import { EtcdServer } from "../../support/etcd_server.ts";
 import { startEtcd } from "../../support/remote_coordinator.ts";
 import { TcpRelay } from "../../support/tcp_relay.ts";
+import { tlsFile } from "../../support/tls.ts";
 
-const TLS = new URL("../../fixtures/tls/", import.meta.url).pathname;
+/** The keys that every etcd needs. */
+function etcdLines(zk: string): string {
+  const keys = { coordinator: "etcd", proxy_id: "proxy_1", dashboard_addr: "localhost:18087" };
+  const all = { ...keys, zk_session_timeout: "2000", zk };
+  return Object.entries(all).map(([key, value]) => `${key} = ${value}`).join("\n");
+}
 
-/** Opens what a config.ini says, beside the keys that every etcd needs. */
+/** Opens what a config.ini says, beside those. */
 function openConfig(zk: string, keys: Record<string, string>): Promise<Coordinator> {
-  const needed = { coordinator: "etcd", proxy_id: "proxy_1", dashboard_addr: "localhost:18087" };
-  const all = { ...needed, zk_session_timeout: "2000", zk, ...keys };
-  const text = Object.entries(all).map(([key, value]) => `${key} = ${value}`).join("\n");
+  const own = Object.entries(keys).map(([key, value]) => `${key} = ${value}`);
+  const text = [etcdLines(zk), ...own].join("\n");
   return openCoordinator(parseConfig(text, "config.ini").config);
 }
 
@@ -68,14 +73,14 @@ Deno.test("etcd behind TLS is opened with its authority and our certificate", as
   await using server = await EtcdServer.start({
     scheme: "https",
     args: [
-      ...[`--cert-file=${TLS}server.pem`, `--key-file=${TLS}server-key.pem`],
-      ...[`--trusted-ca-file=${TLS}ca.pem`, "--client-cert-auth"],
+      ...[`--cert-file=${tlsFile("server")}`, `--key-file=${tlsFile("server-key")}`],
+      ...[`--trusted-ca-file=${tlsFile("ca")}`, "--client-cert-auth"],
     ],
   });
   const coordinator = await openConfig(server.url, {
-    coordinator_ca: `${TLS}ca.pem`,
-    coordinator_cert: `${TLS}client.pem`,
-    coordinator_key: `${TLS}client-key.pem`,
+    coordinator_ca: tlsFile("ca"),
+    coordinator_cert: tlsFile("client"),
+    coordinator_key: tlsFile("client-key"),
   });
   const watch = coordinator.watchData("/data");
   await coordinator.create("/data", "1");
@@ -91,16 +96,41 @@ Deno.test("etcd behind TLS is opened with its authority and our certificate", as
   await assertRejects(() => untrusting, CoordinatorError, "certificate");
 });
 
-Deno.test("what cannot be used to open etcd is said before it is tried", async () => {
-  const cases: [Record<string, string>, string][] = [
-    [{ coordinator_auth: "nobody" }, "coordinator_auth must be user:password"],
-    [{ coordinator_cert: `${TLS}client.pem` }, "must be set together"],
-    [{ coordinator_ca: `${TLS}none.pem` }, "cannot be read"],
-    [{ coordinator_ca: import.meta.filename! }, "is not a PEM file"],
+Deno.test("what cannot be used to open etcd is said before it is tried, with the line that says it", async () => {
+  const folder = await Deno.makeTempDir();
+  const file = `${folder}/config.ini`;
+  const [ca, cert, key] = [tlsFile("ca"), tlsFile("client"), tlsFile("client-key")];
+  const cases = [
+    ["coordinator_auth = nobody", "coordinator_auth must be user:password"],
+    [`coordinator_cert = ${cert}`, "must be set together"],
+    ["coordinator_ca = /nowhere", 'coordinator_ca = "/nowhere": no such file'],
+    [`coordinator_ca = ${import.meta.filename}`, "is not a PEM file"],
+    [`coordinator_ca = ${key}`, "has no certificate"],
+    [`coordinator_key = ${ca}\ncoordinator_cert = ${cert}`, "is not a private key"],
+    [
+      `coordinator_key = ${tlsFile("other-client-key")}\ncoordinator_cert = ${cert}`,
+      "does not belong to the certificate",
+    ],
+  ] as const;
+  const commands = [
+    ["check"],
+    ["proxy", "--addr=127.0.0.1:0", "--http-addr=127.0.0.1:0"],
+    ["dashboard", "--addr=127.0.0.1:0"],
+    ["config", "check"],
   ];
-  for (const [keys, message] of cases) {
-    const opened = async () => await openConfig("127.0.0.1:2", keys);
-    await assertRejects(opened, ConfigError, message);
+  try {
+    for (const [lines, message] of cases) {
+      await Deno.writeTextFile(file, `${lines}\n${etcdLines("127.0.0.1:2")}\n`);
+      for (const words of commands) {
+        const { code, stdout, stderr } = await callCli(...words, "-c", file);
+        assertEquals(code, 1, words[0]);
+        const said = `${stdout}${stderr}`.split("\n").filter((line) => line.includes(message));
+        assertEquals(said.length, 1, `${words}: ${message}: ${stdout}${stderr}`);
+        assertStringIncludes(said[0]!, `${file}:1: coordinator_`);
+      }
+    }
+  } finally {
+    await Deno.remove(folder, { recursive: true });
   }
 });
 

@@ -10,6 +10,7 @@ import { until } from "../../support/deadline.ts";
 import { ProxyProcess, startProgram } from "../../support/proxy_process.ts";
 import { RedisServer } from "../../support/redis_server.ts";
 import type { RespClient } from "../../support/resp_client.ts";
+import { tlsFile } from "../../support/tls.ts";
 
 interface KeyView {
   readonly key: string;
@@ -121,6 +122,11 @@ Deno.test("a proxy takes another configuration, all of it or nothing, and loses 
     await refused(/config\.ini:\d+: tls_cert = .*: no such file/);
     edited.write("access_log = /nowhere/access.log");
     await refused(/config\.ini:\d+: access_log = .*: no folder/);
+    const entry = ["jodis_addr = https://127.0.0.1:1", "jodis_name = etcd"];
+    edited.write(...entry, "coordinator_ca = /nowhere");
+    await refused(/config\.ini:\d+: coordinator_ca = .*: no such file/);
+    edited.write(...entry, `coordinator_cert = ${tlsFile("client")}`, "coordinator_key = /nowhere");
+    await refused(/config\.ini:\d+: coordinator_key = .*: no such file/);
     assertEquals(await eachSees("read_from"), new Set(["prefer_master"]));
   });
 

@@ -498,8 +498,12 @@ Deno.test("users in the store are refused beside users here: one of them would n
   assertEquals(read("acl = store\npassword = x").acl, "store");
 });
 
-Deno.test("an entry for Jodis clients needs ZooKeeper's hosts, and is none of the store's own", () => {
+Deno.test("ZooKeeper's hosts are no URLs, and an entry for Jodis clients is none of the store's own", () => {
   const cases = [
+    [
+      "coordinator = zookeeper\nproxy_id = a\ndashboard_addr = b:1\nzk = z,http://y:2181",
+      'c:4: zk = "z,http://y:2181": ZooKeeper\'s hosts',
+    ],
     ["jodis_addr = http://etcd:2379", 'c:1: jodis_addr = "http://etcd:2379": ZooKeeper\'s hosts'],
     ["jodis_addr = zk\njodis_auth = nobody", "c:2: jodis_auth = ***: must be user:password"],
     [

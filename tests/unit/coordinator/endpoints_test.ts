@@ -4,9 +4,8 @@
  * @module
  */
 
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import { parseConfig } from "../../../src/config/load.ts";
-import { ConfigError } from "../../../src/config/error.ts";
 import { etcdUrls, zookeeperServers } from "../../../src/coordinator/endpoints.ts";
 
 function endpoints(zk: string): readonly string[] {
@@ -21,10 +20,6 @@ Deno.test("ZooKeeper's hosts have port 2181 when they name none", () => {
     { hostname: "::1", port: 2181 },
     { hostname: "::1", port: 7 },
   ]);
-});
-
-Deno.test("a URL is no host of ZooKeeper's", () => {
-  assertThrows(() => zookeeperServers(endpoints("http://zk-1:2181")), ConfigError, "host:port");
 });
 
 Deno.test("etcd's endpoints are URLs when they say so, and http on port 2379 otherwise", () => {

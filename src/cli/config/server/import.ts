@@ -11,7 +11,6 @@
 import type { DashboardClient } from "../../../api/dashboard_client.ts";
 import { DashboardError } from "../../../api/dashboard_errors.ts";
 import type { Config } from "../../../config/config.ts";
-import { loadConfig } from "../../../config/load.ts";
 import { isEmptyStore, loadEtcd2Store } from "../../../store/etcd2.ts";
 import { loadGroups } from "../../../store/groups.ts";
 import { loadDashboard } from "../../../store/products.ts";
@@ -30,7 +29,7 @@ import type { ConfigRow } from "../../parts/config_command.ts";
 import { ImportError, type ImportPlan, planGroups, planPool, planSlots } from "./import_plan.ts";
 import type { CommandOutput } from "../../parts/output.ts";
 import { Progress } from "../../parts/progress.ts";
-import type { CommandContext } from "../../parts/context.ts";
+import { type CommandContext, loadOtherStore } from "../../parts/context.ts";
 import { countOf, formatRange, formatTable } from "../../parts/table.ts";
 import { readCodis3 } from "./codis3_product.ts";
 import { readPool } from "./twemproxy_pool.ts";
@@ -154,7 +153,7 @@ async function productPlan(
   file: string,
   withSlots: boolean,
 ): Promise<ImportPlan> {
-  const { config } = await loadConfig(file, "control");
+  const config = await loadOtherStore(file);
   const old = await loadEtcd2Store(config);
   const isOld = old !== undefined && await isReadThere(config, old, client, context);
   // Refuses a Codis 2.0 dashboard: it writes the keys that are read here, so all would exist already.
