@@ -124,14 +124,15 @@ function setConfig(call: LocalCall): Uint8Array | null {
   const { client, args } = call;
   if (args.count % 2 !== 0) return errorReply(SYNTAX_ERROR);
   const own = new Map(client.shared.options.shownConfig);
-  const set: [key: string, value: string][] = [];
+  const set: { readonly key: string; readonly name: string; readonly value: string }[] = [];
   const slowLog: { -readonly [K in keyof SlowLogSettings]?: number } = {};
   const words: (string | Uint8Array)[] = ["CONFIG", "SET"];
   const names = new Set<string>();
   for (let i = 2; i < args.count; i += 2) {
     const name = argumentWord(args, i);
-    if (names.has(name)) return cannotSet(name, "duplicate parameter");
-    names.add(name);
+    const key = OWN_NAMES[name] ?? name;
+    if (names.has(key)) return cannotSet(name, "duplicate parameter");
+    names.add(key);
     if (OF_ONE_SERVER.includes(name)) {
       return errorReply(notAllowed(
         "config|set",
@@ -154,7 +155,7 @@ function setConfig(call: LocalCall): Uint8Array | null {
     if (value === argumentText(args, i + 1)) continue; // a program that writes back what it has read
     if (value !== undefined) {
       if (REDIS_NAMES.includes(name)) return cannotSet(name, FIXED);
-      set.push([OWN_NAMES[name] ?? name, argumentText(args, i + 1)]);
+      set.push({ key, name, value: argumentText(args, i + 1) });
       continue;
     }
     for (const at of [i, i + 1]) words.push(args.bytes.slice(args.start(at), args.end(at)));
@@ -163,9 +164,11 @@ function setConfig(call: LocalCall): Uint8Array | null {
   if (set.length > 0) {
     if (words.length > 2 || order !== null) return errorReply(ONE_OF_BOTH);
     return answerWhen(call, (answer) => {
-      changeConfig(call, { kind: "set", pairs: set }).then((why) => {
-        const [name] = set.find(([key]) => why.includes(key)) ?? set[0]!;
-        answer(why === "" ? OK : cannotSet(name, why));
+      const pairs = set.map(({ key, value }): [string, string] => [key, value]);
+      changeConfig(call, { kind: "set", pairs }).then((why) => {
+        const { key, name } = set.find(({ key }) => why.includes(key)) ?? set[0]!;
+        // In the client's word for it, which may be Redis's.
+        answer(why === "" ? OK : cannotSet(name, why.replaceAll(key, name)));
       });
     });
   }

@@ -218,6 +218,22 @@ Deno.test("a proxy takes another configuration, all of it or nothing, and loses 
     }
   });
 
+  await test.step("a refusal names the key as the client does, by its own name or by Redis's", async () => {
+    for (const name of ["timeout", "session_max_timeout", "maxclients", "max_clients"]) {
+      assertEquals(
+        (await first.call("CONFIG", "SET", name, "-1") as Error).message,
+        `ERR CONFIG SET failed (possibly related to argument '${name}') - ` +
+          `${name} = "-1": must not be negative`,
+      );
+    }
+    // Both are the same key.
+    assertEquals(
+      (await first.call("CONFIG", "SET", "timeout", "1", "session_max_timeout", "2") as Error)
+        .message,
+      "ERR CONFIG SET failed (possibly related to argument 'session_max_timeout') - duplicate parameter",
+    );
+  });
+
   for (const client of clients) {
     assertEquals(await client.call("PING"), "PONG");
     client.close();
