@@ -323,7 +323,7 @@ export const CLIENT_KEYS = [
     default: "off",
     help:
       "Whether clients may use CONFIG SET, RESETSTAT and REWRITE, SWAPDB, SAVE, BGSAVE, BGREWRITEAOF, " +
-      "MEMORY PURGE and parts of DEBUG. They act on the masters of all groups; CONFIG SET and REWRITE on " +
+      "MEMORY PURGE and parts of DEBUG (docs/commands.md says which). They act on the masters of all groups; CONFIG SET and REWRITE on " +
       "the proxy's own keys, too.",
   },
   {

@@ -100,7 +100,7 @@ function debug(call: LocalCall): Uint8Array | null {
       /^[a-z-]+$/.test(word)
         ? notAllowed(
           `debug|${word}`,
-          "it can harm the data or the server, connect to the server instead",
+          "it can harm the server or its data, or tells of that server only, connect to the server instead",
         )
         : unknownSubcommand("debug", args),
     );

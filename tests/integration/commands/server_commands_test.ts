@@ -292,6 +292,39 @@ Deno.test("DEBUG finds a key of any bytes", async () => {
   }
 });
 
+/** The subcommands of DEBUG in a row of their table in docs/commands.md. */
+function documentedDebug(where: string): string[] {
+  const text = Deno.readTextFileSync(new URL("../../../docs/commands.md", import.meta.url));
+  const lines = text.slice(text.indexOf("\n## DEBUG\n")).split("\n");
+  const row = lines.find((line) => line.startsWith(`| ${where} | `))!;
+  return row.split(" | ")[1]!.replace(/ \|$/, "").split(", ");
+}
+
+Deno.test("of what redis-server's DEBUG can, clients can what docs/commands.md lists, and nothing else", async () => {
+  await using servers = await RedisServer.startMany(2, DEBUG);
+  await using proxy = await RouterServer.start({ servers, options: ON });
+  using client = await proxy.client();
+  using direct = await servers[0]!.client();
+  const help = await direct.call("DEBUG", "HELP") as string[];
+  const known = help.slice(1).filter((line) => /^[A-Z]/.test(line)).map((line) =>
+    line.split(" ")[0]!
+  );
+  const everywhere = documentedDebug("every master");
+  const ofKeys = documentedDebug("the server of the key");
+  const listed = [...everywhere, ...ofKeys, ...documentedDebug("one server")];
+  assert(known.length > 35 && listed.length > 15, `${known} ${listed}`);
+  await client.call("SET", "k", "v");
+  for (const word of listed) {
+    const more = word === "PROTOCOL" ? "string" : ofKeys.includes(word) ? "k" : "0";
+    const reply = textOf(await client.call("DEBUG", word, ...word === "HELP" ? [] : [more]));
+    assertEquals(/is not allowed/.test(reply), false, `${word}: ${reply}`);
+  }
+  for (const word of known.filter((word) => !listed.includes(word))) {
+    assertMatch(textOf(await client.call("DEBUG", word, "k")), /is not allowed: it can harm/, word);
+  }
+  assertEquals(await client.call("DEBUG", "SLEEP", "0"), "OK");
+});
+
 Deno.test("DEBUG is answered in a transaction, in its place", async () => {
   await using servers = await RedisServer.startMany(2, DEBUG);
   for (const multiSlotTransactions of [false, true]) {
