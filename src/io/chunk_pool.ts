@@ -5,8 +5,11 @@
  * @module
  */
 
-/** Chunk sizes in bytes; a batch asks for the smallest that fits what it sent last. */
-export const CHUNK_BYTES = [4 * 1024, 16 * 1024, 64 * 1024] as const;
+/**
+ * Chunk sizes in bytes; a batch asks for the smallest that fits what it sent last. A value of 4 or 16 KB fits with
+ * what RESP puts around it, and they begin at other lines of the processor's cache.
+ */
+export const CHUNK_BYTES = [4 * 1024 + 512, 16 * 1024 + 512, 64 * 1024] as const;
 /** The largest pooled chunk, in bytes. */
 export const CHUNK_BYTES_MAX = 64 * 1024;
 /** Bytes that the free list of one size may keep until they are trimmed: new memory costs page faults. */

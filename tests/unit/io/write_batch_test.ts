@@ -59,7 +59,7 @@ Deno.test("WriteBatch writes all of a turn at once, at its end", async () => {
 Deno.test("WriteBatch soon sends all of a turn in one write, where turns with little come between", async () => {
   const { sink, batch } = setUp();
   const writes: number[] = [];
-  for (const size of [4_600, 30, 30, 4_700, 30, 20_000, 30, 4_700, 30, 20_100]) {
+  for (const size of [4_900, 30, 30, 5_000, 30, 20_000, 30, 5_000, 30, 20_100]) {
     const before = sink.writes.length;
     for (let at = 0; at < size; at += 10) append(batch, "0123456789");
     await turn();
