@@ -230,7 +230,9 @@ export class Sentinels {
       try {
         await this.#save({ ...this.#record, out_of_sync: true });
         const failures = await forgetAt(this.#syncContext, servers, [groupId]);
-        if (failures.size > 0 && !isForced) throw new StoreError(linesOf(failures).join("; "));
+        if (failures.size > 0 && !isForced) {
+          throw new StoreError(`${linesOf(failures).join("; ")}; try again, or force it`);
+        }
         return await body();
       } finally {
         await this.#sync([await loadGroup(this.#context.control.store, groupId)])

@@ -233,8 +233,15 @@ export function isSameServer(a: string, b: string): boolean {
  * @throws {StoreError} When it cannot.
  */
 export async function checkFitMaster(control: Control, addr: string): Promise<void> {
-  using redis = await control.redis(addr);
-  const info = await readInfo(redis);
+  let info: RedisInfo;
+  try {
+    using redis = await control.redis(addr);
+    info = await readInfo(redis);
+  } catch (error) {
+    const { message } = error as Error;
+    const cause = message.startsWith(addr) ? message : `${addr}: ${message}`;
+    throw new StoreError(`${cause}; start it first, or force it if it will answer later`);
+  }
   checkIsServer(addr, info);
   const { role, master } = replicationOf(info);
   if (role === "slave") {

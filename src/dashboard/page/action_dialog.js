@@ -113,8 +113,7 @@ function ActionDialog({ action, preset, view, onClose, onShown }) {
   useKeptFocus(state === "sending");
   const plan = usePreview(action, values, state === "login", () => setState("login"));
 
-  const isRefused = refusal !== null && !refusal.wantsToken;
-  const fields = neededFields(action, values, isRefused);
+  const fields = neededFields(action, values, refusal?.mayBeForced === true);
   const wrong = fields.map((field) => fieldProblem(field, values[field.name])).find(Boolean) ??
     action.problem?.(values, view) ?? "";
   const words = wrong === "" || action.fields === undefined ? action.words(values, view) : [];
@@ -135,6 +134,7 @@ function ActionDialog({ action, preset, view, onClose, onShown }) {
       const reason = /** @type {ApiError} */ (error);
       if (!isOpen.current) return toast("bad", `${action.title(values)}: ${reason.message}`);
       setRefusal(reason);
+      if (!reason.wantsToken && !reason.mayBeForced) setValues(unforced(action, values));
       setState(reason.wantsToken ? "login" : "asking");
     }
   }
@@ -178,12 +178,24 @@ function ActionDialog({ action, preset, view, onClose, onShown }) {
  *
  * @param {Action} action
  * @param {Values} values
- * @param {boolean} isRefused
+ * @param {boolean} mayBeForced
  */
-function neededFields({ fields = [] }, values, isRefused) {
+function neededFields({ fields = [] }, values, mayBeForced) {
   return fields.filter(({ afterRefusal, isLeftOut }) =>
-    (!afterRefusal || isRefused) && isLeftOut?.(values) !== true
+    (!afterRefusal || mayBeForced) && isLeftOut?.(values) !== true
   );
+}
+
+/**
+ * The values without what is offered after a refusal: what is not offered any more is not asked for, either.
+ *
+ * @param {Action} action
+ * @param {Values} values
+ * @returns {Values}
+ */
+function unforced({ fields = [] }, values) {
+  const offered = fields.filter(({ afterRefusal }) => afterRefusal).map(({ name }) => name);
+  return { ...values, ...Object.fromEntries(offered.map((name) => [name, false])) };
 }
 
 /**

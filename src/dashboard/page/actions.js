@@ -33,7 +33,7 @@ import { counted } from "./format.js";
  * @property {number} [most] Of a number.
  * @property {(view: ClusterView, values: Values) => readonly (readonly [value: string, text: string])[]} [choices]
  * @property {(values: Values) => boolean} [isLeftOut] Whether it is not needed for what is filled in.
- * @property {boolean} [afterRefusal] Whether it appears only after the plain request was refused.
+ * @property {boolean} [afterRefusal] Whether it appears only after the plain request was refused, and can be forced.
  */
 
 /**

@@ -45,6 +45,11 @@ export class ApiError extends Error {
     this.leader = more.leader ?? "";
   }
 
+  /** Whether force would help: every text of a refusal that it lifts ends with when to force it. */
+  get mayBeForced() {
+    return /\bforce (it|the)\b/.test(this.message);
+  }
+
   /** Whether a token would help. */
   get wantsToken() {
     return this.status === UNAUTHORIZED;

@@ -31,7 +31,8 @@ export function focusFirst(place) {
 }
 
 /**
- * Gives the focus back to what had it, and lost it because nothing can be used while a request is under way.
+ * Gives the focus back to what had it, and lost it because nothing can be used while a request is under way; to the
+ * first thing in the dialog when that cannot be used any more.
  *
  * @param {boolean} isSending
  */
@@ -43,7 +44,8 @@ export function useKeptFocus(isSending) {
     const element = kept.current;
     kept.current = null;
     if (isFocusLost() && element instanceof HTMLElement) element.focus();
-  }, [isSending]);
+    if (isFocusLost()) focusFirst(document.querySelector("dialog[open]"));
+  });
 }
 
 /**

@@ -10,6 +10,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { delay } from "@std/async/delay";
 import type { ClusterView, ServerView } from "../../../src/api/cluster_view.ts";
 import { ACTIONS } from "../../../src/dashboard/page/actions.js";
+import { ApiError } from "../../../src/dashboard/page/api.js";
 import { createAction, loadActionNames } from "../../../src/store/actions.ts";
 import { createFence, loadFences } from "../../../src/store/fences.ts";
 import { saveServer } from "../../../src/store/groups.ts";
@@ -72,11 +73,12 @@ class Page {
     return await this.dashboard.ask(method, `/${path}`, body, this.headers);
   }
 
-  /** Does what is to be refused. */
-  async refuses(name: string, filled: Values, text: RegExp): Promise<void> {
-    const answer = await this.send(name, filled);
-    assertEquals(answer.status, 500, answer.text);
-    assertMatch(answer.text, text);
+  /** Does what is to be refused, and what the dialog then offers to force only if that helps. */
+  async refuses(name: string, filled: Values, text: RegExp, mayBeForced = false): Promise<void> {
+    const { status, text: told } = await this.send(name, filled);
+    assertEquals(status, 500, told);
+    assertMatch(told, text);
+    assertEquals(new ApiError(status, told).mayBeForced, mayBeForced, told);
   }
 
   /** A dialog says these sentences, and they are true after its request. */
@@ -146,7 +148,7 @@ Deno.test("what the dialogs of groups and servers say is what happens", async ()
       "another address."
     ]: async () => {
       assertEquals((await page.send("add_group", { id: "3" })).status, 200);
-      await page.refuses("add_server", { group: "3", addr: "127.0.0.1:1" }, /refused/);
+      await page.refuses("add_server", { group: "3", addr: "127.0.0.1:1" }, /refused/, true);
       await call(e, "SLAVEOF", "127.0.0.1", a.port);
       await page.refuses("add_server", { group: "3", addr: e.addr }, /is a replica of/);
       await call(e, "SLAVEOF", "NO", "ONE");
@@ -170,7 +172,7 @@ Deno.test("what the dialogs of groups and servers say is what happens", async ()
     },
     "This is refused if it holds keys, or is in the cluster under another address.": async () => {
       await call(d, "SET", "its own", "1");
-      await page.refuses("add_server", { group: "1", addr: d.addr }, /holds 1 keys/);
+      await page.refuses("add_server", { group: "1", addr: d.addr }, /holds 1 keys/, true);
       await page.refuses("add_server", { group: "1", addr: `127.1:${c.port}` }, /same server/);
     },
   });
@@ -261,7 +263,7 @@ Deno.test("what the dialogs of groups and servers say is what happens", async ()
     "listed as offline.",
     `It is not known which writes ${a.addr} lacks. This is refused unless you accept that they are lost.`,
   ]);
-  await page.refuses("promote", dead, /does not answer, so it is not known what/);
+  await page.refuses("promote", dead, /does not answer, so it is not known what/, true);
   await page.holds("promote", { ...dead, force: true }, {
     [
       `${a.addr} becomes the master of group 1 instead of ${c.addr}, which does not answer and is ` +
