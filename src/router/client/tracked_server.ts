@@ -142,10 +142,9 @@ export class TrackedServer implements LinkUser, RouteBackend {
     const link = this.#listener ?? this.#link;
     // What does not track yet, or no more, has nothing to tell.
     if (!this.#wasReady || link === null) return done();
-    askServer(link.connection, PING, (_, isReply) => {
-      // Of a connection that is lost this is said first, then its user is told.
-      if (isReply) done();
-      else queueMicrotask(done);
+    askServer(link.connection, PING, (text, isReply) => {
+      if (isReply) return done();
+      this.#unheard(link, text, done);
     });
   }
 
@@ -222,14 +221,22 @@ export class TrackedServer implements LinkUser, RouteBackend {
   }
 
   #ask(link: Link, words: readonly (string | Uint8Array)[], done: (reply: string) => void): void {
-    const isUsed = () => link === this.#link || link === this.#listener;
     askServer(link.connection, encodeRequest(words), (text, isReply) => {
-      if (isReply) return isUsed() ? done(text) : undefined;
-      // Of a connection that is lost its user is told next; of one that refuses requests it is not.
-      queueMicrotask(() => {
-        if (isUsed()) this.#fail(this.server.circuit.cause || textOf(text));
-      });
+      if (!isReply) this.#unheard(link, text);
+      else if (this.#isUsed(link)) done(text);
     });
+  }
+
+  /** A question of ours has no reply. Of a connection that is lost its user is told next; of one that refuses requests it is not. */
+  #unheard(link: Link, text: string, done = () => {}): void {
+    queueMicrotask(() => {
+      if (this.#isUsed(link)) this.#fail(this.server.circuit.cause || textOf(text));
+      done();
+    });
+  }
+
+  #isUsed(link: Link): boolean {
+    return link === this.#link || link === this.#listener;
   }
 
   #isOpen(): void {
@@ -289,8 +296,7 @@ export class TrackedServer implements LinkUser, RouteBackend {
   }
 
   lost(link: Link, cause: string): void {
-    if (link !== this.#link && link !== this.#listener) return;
-    this.#fail(cause);
+    if (this.#isUsed(link)) this.#fail(cause);
   }
 
   clientClosed(): void {} // its tracking has ended before

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { RedisServer } from "../../support/redis_server.ts";
 import type { RespClient } from "../../support/resp_client.ts";
@@ -13,8 +13,11 @@ import { TcpRelay } from "../../support/tcp_relay.ts";
 
 const utf8 = new TextDecoder();
 const INVALIDATED = ">2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\nk\r\n";
+const INVALIDATED_ALL = ">2\r\n$10\r\ninvalidate\r\n_\r\n";
 /** Long enough for a PING that waits for nobody, in milliseconds. */
 const PING_MS = 100;
+/** After which a server is asked no more, in milliseconds. */
+const TIMEOUT_MS = 1_000;
 
 /** The next message, as it came. */
 async function next(client: RespClient): Promise<string> {
@@ -25,7 +28,10 @@ async function next(client: RespClient): Promise<string> {
 async function startSlow(run: (proxy: RouterServer, relay: TcpRelay) => Promise<void>) {
   await using redis = await RedisServer.start();
   await using relay = TcpRelay.start(redis.port);
-  await using proxy = await RouterServer.start({ servers: [relay] });
+  await using proxy = await RouterServer.start({
+    servers: [relay],
+    options: { backendTimeoutMs: TIMEOUT_MS },
+  });
   await run(proxy, relay);
 }
 
@@ -121,3 +127,32 @@ Deno.test("a client that is told of prefixes reads and hears on after a connecti
     assertEquals(await next(reader), INVALIDATED);
   });
 });
+
+for (const isRedirected of [false, true]) {
+  const whom = isRedirected ? "whoever is told for it" : "the client";
+  Deno.test(`a PING while a server is asked no more has ${whom} forget everything before its answer`, async () => {
+    await startSlow(async (proxy, relay) => {
+      using listener = await proxy.client();
+      using reader = await proxy.client();
+      using other = await proxy.client();
+      await listener.call("HELLO", 3);
+      const id = await listener.call("CLIENT", "ID") as number;
+      await reader.call("HELLO", 3);
+      const redirect = isRedirected ? ["REDIRECT", id] : [];
+      assertEquals(await reader.call("CLIENT", "TRACKING", "ON", ...redirect), "OK");
+      assertEquals(await reader.call("GET", "k"), null);
+      await write(proxy, relay);
+      relay.stall();
+      // It waits for its own connection only; the reader's has nothing to wait for.
+      assertMatch((await other.call("GET", "k") as Error).message, /no answer for 1000 ms/);
+      await reader.send("PING");
+      if (isRedirected) assertEquals(await next(listener), INVALIDATED_ALL);
+      else assertEquals(await next(reader), INVALIDATED_ALL);
+      assertEquals(await next(reader), "+PONG\r\n");
+      // What was told meanwhile is too late to matter, and the server is read from again.
+      relay.release();
+      relay.resume();
+      while (await reader.call("GET", "k") !== "v") await delay(20);
+    });
+  });
+}
