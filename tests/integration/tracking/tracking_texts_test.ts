@@ -8,7 +8,7 @@ import { assertEquals, assertMatch } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { RedisServer } from "../../support/redis_server.ts";
 import { encodeRequests, RespClient, type Word } from "../../support/resp_client.ts";
-import { RouterServer } from "../../support/router_server.ts";
+import { keyOn, RouterServer } from "../../support/router_server.ts";
 
 const utf8 = new TextDecoder();
 
@@ -216,6 +216,35 @@ const CASES: Readonly<Record<string, readonly Step[]>> = {
     ["reader", "PING"],
   ],
 };
+
+Deno.test("FLUSHALL is told once to who asks for nothing meanwhile, and else once for each master", async () => {
+  await using servers = await RedisServer.startMany(3);
+  await using proxy = await RouterServer.start({ servers });
+  using writer = await RespClient.connect(proxy.port);
+  for (
+    const [options, isOwn, count] of [
+      [[], false, 1],
+      [[], true, 3],
+      [["BCAST"], false, 3],
+      [["BCAST"], true, 3],
+    ] as const
+  ) {
+    using reader = await RespClient.connect(proxy.port);
+    await reader.call("HELLO", 3);
+    await reader.call("CLIENT", "TRACKING", "ON", ...options);
+    await reader.pipeline([0, 1, 2].map((i) => ["GET", keyOn(i, 3)]));
+    if (isOwn) assertEquals(await reader.call("FLUSHALL"), "OK");
+    else await writer.call("FLUSHALL");
+    // Of every master that is there when this is answered.
+    await reader.send("PING");
+    const messages: string[] = [];
+    while (messages.at(-1) !== "+PONG\r\n") {
+      messages.push(utf8.decode((await reader.read()).raw));
+    }
+    const invalidated = ">2\r\n$10\r\ninvalidate\r\n_\r\n";
+    assertEquals(messages.slice(0, -1), Array(count).fill(invalidated), `${options} ${isOwn}`);
+  }
+});
 
 Deno.test("what is read over another link is told of at once, behind the reply", async () => {
   await using servers = await RedisServer.startMany(2);
