@@ -52,9 +52,9 @@ export async function dial(
     };
     const dueMs = performance.now() + timeoutMs;
     timer = setTimeout(() => {
-      if (performance.now() - dueMs < HELD_UP_MS) return giveUp();
       // It may be open for long, and its event has not been handled yet.
-      timer = setTimeout(giveUp, HELD_UP_MS);
+      const isLate = performance.now() - dueMs > HELD_UP_MS;
+      timer = setTimeout(giveUp, isLate ? HELD_UP_MS : 0);
     }, timeoutMs);
   });
   // TLS is put on a connection that is read by promises, and so are BYOB readers.

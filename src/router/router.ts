@@ -290,6 +290,11 @@ export class Router implements TurnWork {
     // What came while we were held up has not been read yet, and nobody is late for that.
     this.#wasLate = !this.#wasLate && nowMs - this.#tickDueMs > HELD_UP_MS;
     if (this.#wasLate) return this.#tickIn(TICK_MS);
+    this.#timer = setTimeout(() => this.#check(), 0); // what has come is read first
+  }
+
+  #check(): void {
+    const nowMs = clock.tick();
     const isQuiet = this.shared.slots.tick();
     if (nowMs - this.#sessionsTickedMs >= QUIET_TICK_MS - TICK_MS / 2) {
       this.#sessionsTickedMs = nowMs;

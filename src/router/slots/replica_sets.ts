@@ -133,16 +133,22 @@ export class ReplicaSets {
     const ms = Math.max(POLL_MS.min, Math.min(POLL_MS.max, replicaLagMs / POLLS_IN_LAG));
     this.#dueMs = clock.tick();
     this.#timer = setInterval(() => {
-      this.#poll();
+      this.#look();
       this.#dueMs = clock.nowMs + ms;
     }, ms);
     this.#poll();
   }
 
-  #poll(): void {
-    const nowMs = clock.tick();
+  #look(): void {
     // What came while we were held up has not been read yet, and no replica is late for that.
-    this.#wasLate = !this.#wasLate && nowMs - this.#dueMs > HELD_UP_MS;
+    this.#wasLate = !this.#wasLate && clock.tick() - this.#dueMs > HELD_UP_MS;
+    setTimeout(() => {
+      if (this.#timer !== undefined) this.#poll();
+    }, 0);
+  }
+
+  #poll(): void {
+    clock.tick();
     for (const [address, group] of this.#groups) {
       group.poll(this.#pool.find(address), !this.#wasLate);
     }

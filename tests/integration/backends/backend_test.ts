@@ -79,11 +79,14 @@ Deno.test("a reply that came while the proxy was held up is not late", async () 
   using client = await proxy.client();
   assertEquals(await client.call("SET", "a", "1"), "OK");
   using other = await server.client();
-  await other.call("CLIENT", "PAUSE", 300);
-  const got = client.call("GET", "a");
-  await until(() => proxy.leftovers().length > 0);
-  holdUp(1_500);
-  assertEquals(await got, "1");
+  // Also not when it is held up again as soon as it has gone on.
+  for (let time = 0; time < 3; time++) {
+    await other.call("CLIENT", "PAUSE", 300);
+    const got = client.call("GET", "a");
+    await until(() => proxy.leftovers().length > 0);
+    holdUp(900);
+    assertEquals(await got, "1", `time ${time}`);
+  }
 });
 
 for (const readMode of MODES) {
