@@ -13,6 +13,7 @@
  * @module
  */
 
+import { clock } from "../../base/clock.ts";
 import { encodeRequest, type Protocol } from "../../resp/encoder.ts";
 import type { BudgetWaiter } from "../client/byte_budget.ts";
 import { BACKEND_RESET } from "../errors.ts";
@@ -210,6 +211,7 @@ export class Link implements LinkedUser {
   complete(clientMs: number): void {
     if (this.#isGivenBack) return; // answered before it was whole
     this.#backend.onDrain = null;
+    this.#backend.progressMs = clock.nowMs; // from now on it is the server's turn
     this.#request!.cameLater(clientMs);
   }
 

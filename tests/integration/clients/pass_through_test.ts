@@ -354,6 +354,21 @@ Deno.test("a server that answers before the upload is complete is heard, the res
   await serving;
 });
 
+Deno.test("a server has all of its time to answer, however long the upload took", async () => {
+  const backendTimeoutMs = 1_000;
+  await using fake = new FakeRedis(async (words) => {
+    if (words[0] !== "SET") return answerNothing(words);
+    await delay(backendTimeoutMs / 2); // the proxy looks for late servers more often
+    return "+OK\r\n";
+  });
+  await using proxy = await RouterServer.start({ servers: [fake], options: { backendTimeoutMs } });
+  using client = await proxy.client();
+  const last = await sendMost(client, ["SET", "a", "x".repeat(MB)], 10);
+  await delay(backendTimeoutMs);
+  await client.sendRaw(last);
+  assertEquals((await client.read()).value, "OK");
+});
+
 Deno.test("an upload to a blocked slot waits in the client's buffers, then goes through", async () => {
   await using redis = await RedisServer.start();
   await using proxy = await RouterServer.start({ servers: [redis] });
