@@ -428,12 +428,13 @@ Deno.test("clients who ask for RESP3 while a server is silent are answered toget
   let timers = 0;
   let calls = 0;
   let asked = 0;
-  const counted =
-    (start: (work: () => void, ms?: number) => unknown) => (work: () => void, ms?: number) => {
-      timers++;
-      return start(() => (calls++, work()), ms);
-    };
-  Object.assign(globalThis, { setInterval: counted(interval), setTimeout: counted(timeout) });
+  // How often an interval is over tells of how long this test takes, and of nothing else.
+  const everyTime = (work: () => void, ms?: number) => (timers++, interval(work, ms));
+  const once = (work: () => void, ms?: number) => {
+    timers++;
+    return timeout(() => (calls++, work()), ms);
+  };
+  Object.assign(globalThis, { setInterval: everyTime, setTimeout: once });
   try {
     await Promise.all(clients.map((client) => client.send("HELLO", 3)));
     await until(() => {
@@ -447,11 +448,11 @@ Deno.test("clients who ask for RESP3 while a server is silent are answered toget
   }
   // The reads' own deadlines are in it, one for each client; not the pauses of this test.
   assertLess(timers - asked, 2 * clients.length + 30);
-  assertLess(calls - asked, 60);
+  assertLess(calls - asked, 40);
   for (const client of clients) client.close();
 });
 
-Deno.test("a server whose large replies are read slowly by many clients is not taken for silent", async () => {
+Deno.test("a server whose large replies are read slowly is not taken for silent", async () => {
   await using server = await RedisServer.start();
   await using proxy = await RouterServer.start({
     servers: [server],
@@ -459,7 +460,8 @@ Deno.test("a server whose large replies are read slowly by many clients is not t
   });
   using setUp = await proxy.client();
   await setUp.call("SET", "large", "x".repeat(12 * 1024 * 1024));
-  const clients = await Promise.all(Array.from({ length: 12 }, () => proxy.client()));
+  // Two only: while it copies many such replies, a server is silent indeed.
+  const clients = await Promise.all([proxy.client(), proxy.client()]);
   for (const client of clients) await client.send("GET", "large");
   // First nobody else waits, and the server is not read; then somebody does.
   await delay(1200);
