@@ -8,11 +8,19 @@ import { delay } from "@std/async/delay";
 import { within } from "./deadline.ts";
 import type { RedisServer } from "./redis_server.ts";
 
-/** Resolves once so many clients are blocked at a server. */
-export async function whenBlocked(at: RedisServer, count: number): Promise<void> {
-  using server = await at.client();
-  const blocked = async () =>
-    Number(/blocked_clients:(\d+)/.exec(String(await server.call("INFO", "clients")))![1]);
+/** Resolves once so many clients are blocked at a server, or at several of them together. */
+export async function whenBlocked(
+  at: RedisServer | readonly RedisServer[],
+  count: number,
+): Promise<void> {
+  using stack = new DisposableStack();
+  const servers = await Promise.all([at].flat().map((server) => server.client()));
+  for (const server of servers) stack.use(server);
+  const blocked = async () => {
+    const texts = await Promise.all(servers.map((server) => server.call("INFO", "clients")));
+    const counts = texts.map((text) => Number(/blocked_clients:(\d+)/.exec(`${text}`)![1]));
+    return counts.reduce((sum, each) => sum + each, 0);
+  };
   await within(
     (async () => {
       while (await blocked() !== count) await delay(2);

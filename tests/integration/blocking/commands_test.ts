@@ -71,14 +71,15 @@ Deno.test("every reply of a command that blocks is redis-server's, byte for byte
     for (const dialog of DIALOGS) {
       const [first, second] = dialog.split(/ > (?=[A-Z])/);
       const results: string[] = [];
-      for (const port of [direct.port, proxy.port]) {
+      for (const [port, at] of [[direct.port, [direct]], [proxy.port, servers]] as const) {
         using client = await RespClient.connect(port);
         using other = await RespClient.connect(port);
         await client.call("HELLO", protocol);
         await other.call("FLUSHALL");
         const replies = client.pipeline(requestsOf(first!));
         if (second !== undefined) {
-          await delay(20);
+          // `$` is the last entry when the command comes to the server, not when it was sent.
+          await whenBlocked(at, 1);
           await other.pipeline(requestsOf(second));
         }
         const all = await within(replies, 5000, dialog);
