@@ -350,7 +350,10 @@ export class SlotOpener {
         const { message } = error as Error;
         writer.control.report(
           "error",
-          `${textOf(some)}: block not taken back yet, requests wait: ${message}`,
+          `${
+            textOf(some)
+          }: requests for them wait: a migration could not begin, and that clients may use ` +
+            `the slots again cannot be stored: ${message}; it is tried again: look at the coordinator and its disk`,
         );
       }
     }

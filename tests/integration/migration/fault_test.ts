@@ -10,6 +10,7 @@ import { delay } from "@std/async/delay";
 import { parseAddress } from "../../../src/base/address.ts";
 import { Secret } from "../../../src/base/secret.ts";
 import { RedisConnection } from "../../../src/redis/connection.ts";
+import { loadSlot } from "../../../src/store/slots.ts";
 import { createFence, deleteFence } from "../../../src/store/fences.ts";
 import { createProxy, deleteProxy } from "../../../src/store/proxies.ts";
 import { until, within } from "../../support/deadline.ts";
@@ -237,6 +238,35 @@ Deno.test("a block that not every proxy confirms is taken back", async () => {
   const { changes } = migration.control;
   await until(() => changes.filter((summary) => summary.includes("block taken back")).length > 1);
   assertEquals(changes.filter((summary) => summary.includes("migrate from")), []);
+  await deleteProxy(migration.store, "silent");
+  await deleteFence(migration.store, silent.addr);
+  await migration.done();
+  await assertMoved(servers);
+});
+
+Deno.test("slots that cannot be given back to clients are told of with the cause and what to do", async () => {
+  await using servers = await RedisServer.startMany(2);
+  await fill(servers[0]!);
+  await using migration = await Migration.start(servers, { confirmMs: 100 });
+  const silent = { ...RECORD, id: "silent", addr: "10.0.0.1:9000", state: "online" as const };
+  await createProxy(migration.store, silent);
+  await createFence(migration.store, silent.addr);
+  const full = "No space left on device (os error 28)";
+  let isFull = true;
+  migration.control.beforeChange = ({ summary }) => {
+    if (isFull && summary.includes("taken back")) throw new Error(`cannot write "/x": ${full}`);
+  };
+  await migration.queue.add(SLOT, SLOT, 2, 0);
+  const told = () => migration.control.events.find((event) => event.includes(full));
+  await until(() => told() !== undefined);
+  assertEquals(
+    told(),
+    `error: slot ${SLOT}: requests for them wait: a migration could not begin, and that clients may use the ` +
+      `slots again cannot be stored: cannot write "/x": ${full}; it is tried again: look at the coordinator ` +
+      "and its disk",
+  );
+  assertEquals((await loadSlot(migration.store, SLOT)).state.status, "pre_migrate");
+  isFull = false;
   await deleteProxy(migration.store, "silent");
   await deleteFence(migration.store, silent.addr);
   await migration.done();
