@@ -11,11 +11,10 @@
  */
 
 import type { PieceOwner } from "./byte_source.ts";
+import { holdToEnd } from "./hold_to_end.ts";
+import { internalNumber } from "./internal_number.ts";
 import { HandleConnection, SOCKET, tcpBinding } from "./tcp_handle.ts";
 import type { WriteOwner } from "./write_batch.ts";
-
-/** Where Deno keeps the number under which it knows a connection. */
-const RID = "Deno.internal.rid";
 
 /** How many clients of this thread may have a handle; each takes a descriptor that no client needs. */
 export const clientHandles = {
@@ -49,7 +48,7 @@ export class HandledConn {
   addHandle(): void {
     if (this.#handle !== null || tcpBinding === undefined || this.#isClosed) return;
     if (this.#isClient && clientHandles.open >= clientHandles.max) return;
-    const number = numberOf(this.#conn);
+    const number = internalNumber(this.#conn, "rid");
     if (number === undefined) return;
     const handle = new tcpBinding.Tcp(SOCKET);
     if (handle.openFromRid(number) !== 0) {
@@ -87,6 +86,10 @@ export class HandledConn {
     return this.#conn.closeWrite();
   }
 
+  holdToEnd(): void {
+    holdToEnd(this.#conn);
+  }
+
   /** @throws {Error} When it is closed already. */
   close(): void {
     if (!this.#isClosed && this.#handle !== null) {
@@ -116,15 +119,4 @@ function readPiece(this: HandledConn, bytes: Uint8Array, owner: PieceOwner): voi
 
 function writeNow(this: HandledConn, bytes: Uint8Array, owner: WriteOwner): number {
   return this.handle.writeNow(bytes, owner);
-}
-
-/** The same for all connections; looked for once. */
-let numberSymbol: symbol | undefined;
-
-function numberOf(conn: Deno.TcpConn): number | undefined {
-  numberSymbol ??= Object.getOwnPropertySymbols(conn).find(({ description }) =>
-    description === RID
-  );
-  const value = numberSymbol && (conn as unknown as Record<symbol, unknown>)[numberSymbol];
-  return typeof value === "number" ? value : undefined;
 }

@@ -20,6 +20,8 @@ interface Place {
 export interface AcceptedConnection extends Connection {
   /** Ends the sending direction; the client sees end-of-file. */
   closeWrite(): Promise<void>;
+  /** What is written from now on and the end reach the client together, where the system can be told so. */
+  holdToEnd?(): void;
   /**
    * The common name of the client's certificate, which was verified; `""` when it has none, `undefined`
    * without a certificate.

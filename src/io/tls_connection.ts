@@ -14,6 +14,7 @@ import { Buffer } from "node:buffer";
 import { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
 import type { ByteReader } from "./byte_source.ts";
+import { holdToEnd } from "./hold_to_end.ts";
 import type { ByteSink } from "./write_batch.ts";
 
 /** Bytes that are read at first, and at most, at a time. */
@@ -113,6 +114,7 @@ export class TlsConnection implements RawConnection {
   readonly remoteAddr: Deno.Addr;
   readonly certificateName: string | undefined;
   readonly isTls = true;
+  readonly #raw: object;
   readonly #socket: TLSSocket;
   readonly #stream: SocketStream;
   /** Bytes that came and were not asked for yet; few, for reading is held while there are some. */
@@ -132,13 +134,14 @@ export class TlsConnection implements RawConnection {
   constructor(
     socket: TLSSocket,
     stream: SocketStream,
-    { localAddr, remoteAddr }: Pick<RawConnection, "localAddr" | "remoteAddr">,
+    raw: Pick<RawConnection, "localAddr" | "remoteAddr">,
     certificateName?: string,
   ) {
+    this.#raw = raw;
     this.#socket = socket;
     this.#stream = stream;
-    this.localAddr = localAddr;
-    this.remoteAddr = remoteAddr;
+    this.localAddr = raw.localAddr;
+    this.remoteAddr = raw.remoteAddr;
     this.certificateName = certificateName;
     socket.on("data", (chunk: Uint8Array) => this.#take(chunk));
     socket.on("end", () => this.#ended());
@@ -205,6 +208,10 @@ export class TlsConnection implements RawConnection {
         resolve(piece.length);
       });
     });
+  }
+
+  holdToEnd(): void {
+    holdToEnd(this.#raw);
   }
 
   closeWrite(): Promise<void> {

@@ -42,6 +42,11 @@ export interface BatchOwner {
    * still counts what was queued.
    */
   writeFailed(error: unknown): void;
+  /**
+   * Asked at the end of a turn, when all that there is is about to be written: whether nothing follows but the end.
+   * It is told of that write at once.
+   */
+  endsHere?(): boolean;
 }
 
 /** The write side of one connection; see the drawing above. */
@@ -146,7 +151,7 @@ export class WriteBatch implements TurnWork, WriteOwner {
       this.#openLength += length;
       start += length;
     }
-    if (this.queuedBytes >= EARLY_FLUSH_BYTES) this.flush();
+    if (this.queuedBytes >= EARLY_FLUSH_BYTES) this.#begin();
   }
 
   /** Takes `bytes`: they are written as they are, without a copy, and must not change any more. */
@@ -156,7 +161,7 @@ export class WriteBatch implements TurnWork, WriteOwner {
     this.#closeOpen();
     this.#full.push(bytes);
     atTurnEnd(this);
-    if (this.queuedBytes >= EARLY_FLUSH_BYTES) this.flush();
+    if (this.queuedBytes >= EARLY_FLUSH_BYTES) this.#begin();
   }
 
   /** A copy of what was appended after the first `offset` bytes; all of it must wait for a write to begin. */
@@ -180,9 +185,7 @@ export class WriteBatch implements TurnWork, WriteOwner {
   }
 
   runAtTurnEnd(): void {
-    const taken = this.#takenBytes;
-    this.#takenBytes = 0;
-    if (taken > 0) return this.#written(taken);
+    if (this.#takenBytes > 0) return this.#tellTaken();
     // Up at once, and down slowly: what needs a second chunk needs a second write.
     const typical = this.#typicalBytes - (this.#typicalBytes >> 6);
     this.#typicalBytes = Math.max(typical, Math.min(this.queuedBytes, CHUNK_BYTES_MAX));
@@ -191,6 +194,17 @@ export class WriteBatch implements TurnWork, WriteOwner {
 
   /** Starts writing unless a write is under way already (its end continues with what is queued). */
   flush(): void {
+    const isLast = this.#isOneWrite && this.#owner.endsHere?.() === true;
+    this.#begin();
+    if (isLast && this.#takenBytes > 0) this.#tellTaken();
+  }
+
+  /** Whether all that there is goes with the write that would begin now. */
+  get #isOneWrite(): boolean {
+    return this.#writing === null && this.#full.length + (this.#open === null ? 0 : 1) === 1;
+  }
+
+  #begin(): void {
     if (this.#writing !== null || this.#sink === null) return;
     if (this.#full.length > 0) {
       const next = this.#full.shift()!;
@@ -217,6 +231,12 @@ export class WriteBatch implements TurnWork, WriteOwner {
       this.#takenBytes = sink.writeNow(bytes, this);
       if (this.#takenBytes > 0) atTurnEnd(this);
     }
+  }
+
+  #tellTaken(): void {
+    const taken = this.#takenBytes;
+    this.#takenBytes = 0;
+    this.#written(taken);
   }
 
   writeEnded(error: unknown, bytes: number): void {

@@ -198,7 +198,7 @@ export class ProxyProcess implements AsyncDisposable {
       [
         ...["proxy", "-c", `${this.folder}/config.ini`],
         ...[`--addr=${host}:${this.port}`, `--http-addr=${host}:${this.httpPort}`],
-        ...[`--cpu=${this.#options.cpu ?? 1}`, ...(this.#options.args ?? []), ...more],
+        ...[`--cpu=${this.#options.cpu ?? 1}`, ...new Set([...this.#options.args ?? [], ...more])],
       ],
       // What it leaves when it is killed goes with its folder.
       { TMPDIR: this.folder, ...this.#options.env },

@@ -412,6 +412,10 @@ export class Replies implements RequestOwner, SlowReader, BatchOwner {
     this.#host.close();
   }
 
+  endsHere(): boolean {
+    return this.#host.endsHere();
+  }
+
   // -- slow readers ---------------------------------------------------------------------------
 
   get isBudgetTight(): boolean {

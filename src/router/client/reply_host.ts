@@ -28,6 +28,8 @@ export interface ReplyHost extends WatchedClient {
   readonly ways: Ways | null;
   /** Replies have left, so that more may be asked for, or the client closed. */
   repliesLeft(): void;
+  /** All replies that there are are about to be sent: whether nothing but the end follows, and comes with them. */
+  endsHere(): boolean;
   /** More than session_max_buffer is held. */
   repliesOverflowed(): void;
   /** The client cannot be answered any more. */

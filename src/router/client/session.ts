@@ -274,7 +274,9 @@ export class Session implements Client, ReplyHost, TurnWork {
 
   repliesLeft(): void {
     this.allowance?.paySent();
-    if (this.#input.isPaused || this.#state !== "open" || this.#isLeaving) atTurnEnd(this);
+    // Between the last reply and the end a client would ask for more.
+    if (this.#state === "draining" && this.#input.isLingering) return this.#finishIfDrained();
+    if (this.#input.isPaused || this.#state !== "open" || this.#leavesUnheard) atTurnEnd(this);
   }
 
   /** The session holds more than it may: it is closed at the end of the turn. */
@@ -291,7 +293,7 @@ export class Session implements Client, ReplyHost, TurnWork {
       return this.close();
     }
     if (this.#input.isPaused) this.#input.pump();
-    if (this.#isLeaving) this.goIfIdle(0);
+    if (this.#leavesUnheard) this.goIfIdle(0);
     if (this.#state === "draining") this.#finishIfDrained();
   }
 
@@ -323,17 +325,29 @@ export class Session implements Client, ReplyHost, TurnWork {
    * client may be sending just now is read away: it was not executed.
    */
   goIfIdle(idleMs: number): void {
-    if (!this.#isLeaving || this.#state !== "open" || !this.#isBetweenRequests) return;
-    if (clock.nowMs < this.#staysUntilMs) return;
-    if (clock.nowMs - this.lastReadMs < idleMs) return;
+    if (clock.nowMs - this.lastReadMs < idleMs || !this.#mayGo) return;
     this.#input.isLingering = true;
     this.drain();
   }
 
-  /** Whether nothing is owed to the client, and it has nothing that would be lost with its connection. */
-  get #isBetweenRequests(): boolean {
-    return this.replies.depth === 0 && this.#input.isEmpty && this.transaction === null &&
+  endsHere(): boolean {
+    if (!this.#mayGo) return false;
+    this.#connection.holdToEnd?.();
+    this.#input.isLingering = true;
+    this.drain();
+    return true;
+  }
+
+  /** Whether it leaves, nothing is owed to the client, and it has nothing that would be lost with its connection. */
+  get #mayGo(): boolean {
+    return this.#isLeaving && this.#state === "open" && clock.nowMs >= this.#staysUntilMs &&
+      this.replies.depth === 0 && this.#input.isEmpty && this.transaction === null &&
       this.watches.length === 0 && this.blocked === null;
+  }
+
+  /** Whether it leaves, and there is no reply behind which it could. */
+  get #leavesUnheard(): boolean {
+    return this.#isLeaving && this.isMuted;
   }
 
   /** Accepts no more requests; closes when all replies are sent. */

@@ -27,7 +27,7 @@ Deno.test.afterAll(async () => {
 });
 
 Deno.test("new processes take over: no connection fails, no write is lost or done twice, while slots move", async () => {
-  await using proxy = await ProxyProcess.start({ servers, cpu: 2 });
+  await using proxy = await ProxyProcess.start({ servers, cpu: 2, args: ["--take-over"] });
   const load = new UpgradeLoad({ port: proxy.port, steady: 20, short: 4, pauseMs: 20 });
   load.start();
   const move = (new_group: number) =>

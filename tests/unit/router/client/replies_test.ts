@@ -36,6 +36,7 @@ Deno.test("a push goes out at once between replies, and after a reply of which t
     parser: new RequestParser(),
     userTimes: new Histogram(),
     repliesLeft() {},
+    endsHere: () => false,
     repliesOverflowed() {},
     close() {},
   } as unknown as ReplyHost;
