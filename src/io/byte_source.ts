@@ -6,7 +6,7 @@
  *
  * Two implementations behind one class: `byob` reads through a ReadableStream BYOB reader, `direct`
  * is told of bytes by a call, where the connection can do that, and calls `conn.read` where it cannot, and so does
- * `byob` with a peer whose pieces fit into the buffer: of thousands of reads that wait, promises and streams keep
+ * `byob` after a read that did not fill the buffer: of thousands of reads that wait, promises and streams keep
  * objects that outlive many collections. The stream is built over `conn.read`, not `conn.readable`, because the
  * latter closes the socket at end-of-file and a client that half-closes would lose its replies.
  *
@@ -24,12 +24,6 @@ export const READ_BYTES_MIN = 512;
 const GROWTH = 4;
 /** Reads in a row that leave three quarters of the buffer empty before it shrinks. */
 const SMALL_READS_BEFORE_SHRINK = 64;
-
-/**
- * Reads that do not fill their buffer, after which a peer is read without a stream; only what follows a full buffer
- * still is read by one.
- */
-const READS_BEFORE_PIECES = 4;
 
 /** The reading half of a connection. */
 export interface ByteReader {
@@ -236,8 +230,8 @@ class DirectSource extends ByteSource implements PieceOwner {
  */
 class ByobSource extends DirectSource {
   #isAhead = false;
-  /** Reads that did not fill their buffer, up to {@linkcode READS_BEFORE_PIECES}. */
-  #fitting = 0;
+  /** Whether a read has left room in the buffer. */
+  #hasFit = false;
   readonly #conn: ByteReader;
   /** Open while it is read from. */
   #opened: ReadableStreamBYOBReader | null = null;
@@ -266,7 +260,7 @@ class ByobSource extends DirectSource {
 
   /** Whether the next read is without a stream. */
   get #isByPieces(): boolean {
-    return this.#fitting === READS_BEFORE_PIECES && this.isDrained;
+    return this.#hasFit && this.isDrained;
   }
 
   override get isInPieces(): boolean {
@@ -274,10 +268,9 @@ class ByobSource extends DirectSource {
   }
 
   protected override landed(count: number): void {
-    const fits = count < this.bytes.length - this.end;
-    // A stream that is left pulls only what is read: nothing is lost with it.
-    if (fits && this.#fitting < READS_BEFORE_PIECES && ++this.#fitting === READS_BEFORE_PIECES) {
-      this.#opened = null;
+    if (!this.#hasFit && count < this.bytes.length - this.end) {
+      this.#hasFit = true;
+      this.#opened = null; // it pulls only what is read: nothing is lost with it
     }
     super.landed(count);
   }
