@@ -4,6 +4,8 @@
  * @module
  */
 
+import { assertStringIncludes } from "@std/assert";
+import { until } from "./deadline.ts";
 import { type Tab, TestBrowser } from "./browser.ts";
 import { type AskedFor, PageServer } from "./page_server.ts";
 
@@ -26,6 +28,20 @@ export async function visit({ tab, server }: PagePlace, view: string): Promise<T
 export async function turnTo(tab: Tab, view: string): Promise<void> {
   await tab.ask(`location.hash = "#${view}"`);
   await tab.page.waitForSelector(`main .${view.split("/")[0]}`);
+}
+
+/** Waits until a part of the page tells all of these words: each card asks for its own, and draws it when it comes. */
+export async function untilTold(
+  tab: Tab,
+  selector: string,
+  words: readonly string[],
+): Promise<void> {
+  let text = "";
+  await until(async () => {
+    text = await tab.text(selector);
+    return words.every((word) => text.includes(word));
+  }).catch(() => {});
+  for (const word of words) assertStringIncludes(text, word);
 }
 
 /** A button by what stands on it; by role it takes far longer where there are hundreds. */
