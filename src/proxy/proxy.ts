@@ -108,6 +108,8 @@ class StartedProxy implements RunningProxy {
   /** Whether clients may be accepted before the start is done. */
   readonly #coversStart: boolean;
   #isServing = false;
+  /** Whether every worker serves clients. */
+  #isReady = false;
   #stopping: Promise<void> | undefined;
 
   /** Asks the coordinator for nothing yet. */
@@ -215,7 +217,7 @@ class StartedProxy implements RunningProxy {
         staleSeconds: () => (this.#membership?.registration.staleMs ?? 0) / 1000,
         users: config.acl,
         clientsMax: () => this.#configured.clientsMax,
-        isServing: () => this.#isServing,
+        isServing: () => this.#isReady,
         isDraining: () => this.#drain.hasBegun,
         drain: () => this.#drainClients(),
         policy: this.#policy,
@@ -273,25 +275,29 @@ class StartedProxy implements RunningProxy {
       takeOver.finish(this.#membership!, async () => {
         await this.#plane.bind(takeOver.place, true);
         this.#openAdmin(true);
-        this.#accept();
+        return await this.#accept();
       });
     }
   }
 
-  #accept(): void {
+  /** Lets clients in, and then says so; returns false when the proxy is stopped meanwhile. */
+  async #accept(): Promise<boolean> {
+    clearTimeout(this.#loadingTimer);
+    await this.#plane.accept();
+    if (this.#stopping !== undefined) return false;
+    this.#isReady = true;
     log.info("serving on {address}, http on {http}", {
       address: this.#plane.addresses.map((address, index) =>
         `${isTls(this.#start, index) ? "TLS " : ""}${formatAddress(address)}`
       ).join(" and "),
       http: formatAddress(this.httpAddress),
     });
-    clearTimeout(this.#loadingTimer);
-    this.#plane.accept();
     this.#configured.countRest();
     this.#attached?.serving();
     this.#listings!.serving();
     this.#offer = this.#waitForNew();
     this.#serving.resolve();
+    return true;
   }
 
   /** A default user in the store keeps the passwords that it has there. */

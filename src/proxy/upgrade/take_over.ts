@@ -165,11 +165,15 @@ export class TakeOver {
     }
   }
 
-  /** The table is loaded: asks whether this process may serve, lets it, and has the old one let its clients go. */
-  async finish(actions: FollowedActions, serve: () => Promise<void>): Promise<void> {
+  /**
+   * The table is loaded: asks whether this process may serve, lets it, and has the old one let its clients go.
+   *
+   * @param serve Serves clients; returns false when this process is stopped meanwhile.
+   */
+  async finish(actions: FollowedActions, serve: () => Promise<boolean>): Promise<void> {
     try {
       await actions.untilDone(await this.#mayServeFrom(actions));
-      await serve();
+      if (!await serve()) return;
       const { clients, http } = this.old;
       if (!this.#hasEnded) this.#unsteer = steerHere([...clients, http]);
       this.calls.notify("listening");

@@ -106,8 +106,8 @@ export interface DataPlane extends SlotTable {
   readonly limits: LimitPlaces;
   /** Begins to accept clients before there is a table: until `accept`, they get -LOADING. */
   acceptLoading(): void;
-  /** Begins to accept clients, or to serve those that were accepted already. */
-  accept(): void;
+  /** Begins to accept clients, or to serve those that were accepted already; resolves when every worker does. */
+  accept(): Promise<void>;
   /**
    * Accepts no more; clients that were accepted stay.
    *

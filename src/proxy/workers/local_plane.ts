@@ -150,10 +150,11 @@ export class LocalPlane implements DataPlane {
     this.#listen();
   }
 
-  accept(): void {
+  accept(): Promise<void> {
     this.#hasAccepted = true;
     this.router.endLoading();
     this.#listen();
+    return Promise.resolve();
   }
 
   #listen(): void {

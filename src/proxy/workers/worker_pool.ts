@@ -364,12 +364,16 @@ export class WorkerPool extends PoolQuestions implements DataPlane {
     this.#notifyAll((calls) => calls.notify("acceptLoading"));
   }
 
-  accept(): void {
+  async accept(): Promise<void> {
     this.#accepting = "served";
     this.#hasAccepted = true;
     const tookMs = Math.round(this.#openedMs - this.#startedMs);
     log.info("{count} workers, started in {tookMs} ms", { count: this.#workers.length, tookMs });
-    this.#notifyAll((calls) => calls.notify("accept"));
+    // In the place of one that dies meanwhile comes one that serves from its start on.
+    const accepting = this.#workers.map(({ thread }) =>
+      thread?.calls.call("accept").catch(() => {})
+    );
+    await Promise.all(accepting);
   }
 
   async stopAccepting(isGentle = false): Promise<void> {

@@ -220,6 +220,18 @@ Deno.test("a worker that comes before there is a table tells its clients so, as 
   assertEquals(workers[2]!.told, ["bind", "loading", "accept"]);
 });
 
+Deno.test("clients are served when accept resolves, by every worker that is not dead", async () => {
+  await using run = await Pool.open(3);
+  const { pool, workers } = run;
+  pool.acceptLoading();
+  const accepting = pool.accept();
+  workers[1]!.die("gone");
+  await accepting;
+  for (const { told } of [workers[0]!, workers[2]!]) {
+    assertEquals(told, ["bind", "loading", "accept"]);
+  }
+});
+
 Deno.test("a worker that has noticed a pause is only let go by who has heard of it", async () => {
   await using run = await Pool.open(2);
   const { pool, workers } = run;
