@@ -48,6 +48,8 @@ export interface DoneAnswer {
 export interface QueuedAnswer extends DoneAnswer {
   /** How many slots will move; undefined from a Codis 2.0 dashboard. */
   readonly slots: number | undefined;
+  /** Which they are, and where to; undefined from an older dashboard. */
+  readonly moves: readonly RebalanceMove[] | null | undefined;
 }
 
 /** `POST /api/server_group/:id/switch`. */
@@ -309,10 +311,22 @@ const object: Shape<Readonly<Record<string, unknown>>> = {
 
 const anything: Shape<unknown> = { read: (value) => value, write: (value) => value };
 
+const MOVE_SHAPE = recordOf<RebalanceMove>({
+  from_slot: integer,
+  to_slot: integer,
+  from_group: integer,
+  to_group: integer,
+});
+
 /** The shape of each answer, by what it is. */
 export const ANSWER_SHAPES = {
   done: recordOf<DoneAnswer>({ msg: text, ret: integer }),
-  queued: recordOf<QueuedAnswer>({ msg: text, ret: integer, slots: optional(integer) }),
+  queued: recordOf<QueuedAnswer>({
+    msg: text,
+    ret: integer,
+    slots: optional(integer),
+    moves: optional(listOf(MOVE_SHAPE)),
+  }),
   switched: recordOf<SwitchedAnswer>({ msg: text, ret: integer, addr: text }),
   overview: recordOf<OverviewAnswer>({
     ops: integer,
@@ -339,14 +353,7 @@ export const ANSWER_SHAPES = {
   proxies: listOf(PROXY_SHAPE),
   debugVars: object,
   rebalancePlan: recordOf<RebalancePlanAnswer>({
-    moves: listOf(
-      recordOf<RebalanceMove>({
-        from_slot: integer,
-        to_slot: integer,
-        from_group: integer,
-        to_group: integer,
-      }),
-    ),
+    moves: listOf(MOVE_SHAPE),
     slots: integer,
     loads: listOf(
       recordOf<GroupLoad>({ group_id: integer, ops_before: integer, ops_after: integer }),

@@ -218,7 +218,8 @@ async function migrate(values: FlagValues, context: CommandContext): Promise<Com
   const isWaiting = isGiven(values, WAIT);
   const client = await (isWaiting ? context.followingClient() : context.client());
   const queue = () => client.migrate({ from, to, new_group: groupId, delay });
-  if (isWaiting) return await queueAndWait(client, queue);
+  const moves = [{ from_slot: from, to_slot: to, to_group: groupId }];
+  if (isWaiting) return await queueAndWait(client, queue, () => moves);
   const text = `${countOf(to - from + 1, "task")} queued: ${
     rangeText(from, to)
   } → group ${groupId}`;

@@ -1,15 +1,18 @@
 /**
  * Queueing migration tasks, and waiting for them: what `--wait` does.
  *
- *     names before ─► queue ─► names that are new: ours ─► poll ─► all gone: done
- *                                                           ├─► one is stuck for too long: give up
- *                                                           ├─► no dashboard leads for too long: give up
- *                                                           └─► Ctrl-C: leave the tasks running
+ *     names before ─► queue ─► new names of our slots ─► poll ─► all gone: done
+ *                                                         ├─► one is stuck for too long: give up
+ *                                                         ├─► no dashboard leads for too long: give up
+ *                                                         └─► Ctrl-C: leave the tasks running
+ *
+ * Others may queue slots at the same time: they are not waited for.
  *
  * @module
  */
 
 import { delay } from "@std/async/delay";
+import type { RebalanceMove } from "../../api/answers.ts";
 import type { ClusterView, MigrationView } from "../../api/cluster_view.ts";
 import type { DashboardClient } from "../../api/dashboard_client.ts";
 import { DashboardError, DashboardUnreachableError } from "../../api/dashboard_errors.ts";
@@ -56,15 +59,20 @@ export async function queueOnly(
   return { json, text: [isPaused ? `${text}; ${PAUSED}` : text, ...waits].join("\n") };
 }
 
+/** Slots, both ends included, and the group that they move to. */
+export type QueuedMove = Omit<RebalanceMove, "from_group">;
+
 /**
  * Queues tasks and waits until they are done.
  *
  * @param queue Queues them; its answer becomes the output.
+ * @param movesOf Which those are, by that answer; `undefined`: the dashboard is older, and does not say.
  * @throws {Error} When a task is stuck, or the dashboard is away, for too long; and as `queue`.
  */
-export async function queueAndWait(
+export async function queueAndWait<T>(
   client: DashboardClient,
-  queue: () => Promise<unknown>,
+  queue: () => Promise<T>,
+  movesOf: (answer: T) => readonly QueuedMove[] | undefined,
 ): Promise<CommandOutput> {
   const before = new Set((await client.cluster()).migrations.map(({ name }) => name));
   using interrupt = new Interrupt();
@@ -76,16 +84,31 @@ export async function queueAndWait(
     progress.say(LEFT_RUNNING);
     return { exitCode: INTERRUPTED };
   }
-  const ours = first.migrations.filter(({ name }) => !before.has(name));
-  progress.say(`waiting for ${countOf(ours.length, "task")}; Ctrl-C leaves them running`);
-  const wait = new Wait(polls, ours, progress);
-  const last = await wait.run(first);
-  if (last === undefined) {
-    progress.say(`${countOf(wait.left, "task")} of ${ours.length} left; ${LEFT_RUNNING}`);
+  const wait = new Wait(polls, before, targetsOf(movesOf(json), first, before), progress);
+  progress.say(`waiting for ${countOf(wait.count, "task")}; Ctrl-C leaves them running`);
+  if (!await wait.run(first)) {
+    progress.say(`${countOf(wait.left, "task")} of ${wait.count} left; ${LEFT_RUNNING}`);
     return { exitCode: INTERRUPTED };
   }
-  checkOwners(ours, last);
-  return { json, text: `${countOf(ours.length, "slot")} moved` };
+  wait.checkArrived();
+  return { json, text: `${countOf(wait.count, "slot")} moved` };
+}
+
+/** The slots that were queued, and the group that each moves to. */
+function targetsOf(
+  moves: readonly QueuedMove[] | undefined,
+  { migrations }: ClusterView,
+  before: ReadonlySet<string>,
+): Map<number, number> {
+  if (moves === undefined) {
+    const added = migrations.filter(({ name }) => !before.has(name));
+    return new Map(added.map(({ slot_id, to_group }) => [slot_id, to_group]));
+  }
+  const targets = new Map<number, number>();
+  for (const { from_slot, to_slot, to_group } of moves) {
+    for (let slotId = from_slot; slotId <= to_slot; slotId++) targets.set(slotId, to_group);
+  }
+  return targets;
 }
 
 /** Looks at the cluster, also while dashboards come and go. */
@@ -148,35 +171,69 @@ class Polls {
 
 class Wait {
   readonly #polls: Polls;
-  readonly #names: ReadonlySet<string>;
+  /** The names of the tasks that were there before ours. */
+  readonly #before: ReadonlySet<string>;
+  readonly #targets: ReadonlyMap<number, number>;
   readonly #progress: Progress;
+  /** Slots that have been seen where they were to go. */
+  readonly #arrived = new Set<number>();
   /** Since when each task is stuck, by its name, by our clock. */
   readonly #stuckSinceMs = new Map<string, number>();
   /** How many tasks are not done. */
   left = 0;
 
-  constructor(polls: Polls, tasks: readonly MigrationView[], progress: Progress) {
+  constructor(
+    polls: Polls,
+    before: ReadonlySet<string>,
+    targets: ReadonlyMap<number, number>,
+    progress: Progress,
+  ) {
     this.#polls = polls;
-    this.#names = new Set(tasks.map(({ name }) => name));
+    this.#before = before;
+    this.#targets = targets;
     this.#progress = progress;
   }
 
-  /** @returns The cluster without our tasks; `undefined` when we were interrupted before. */
-  async run(first: ClusterView): Promise<ClusterView | undefined> {
+  /** How many slots are waited for. */
+  get count(): number {
+    return this.#targets.size;
+  }
+
+  /** @returns Whether our tasks are gone; false: we were interrupted before. */
+  async run(first: ClusterView): Promise<boolean> {
     for (let view: ClusterView | undefined = first; view !== undefined;) {
-      const tasks = view.migrations.filter(({ name }) => this.#names.has(name));
+      const tasks = view.migrations.filter(({ name, slot_id, to_group }) =>
+        !this.#before.has(name) && this.#targets.get(slot_id) === to_group
+      );
       this.left = tasks.length;
-      if (tasks.length === 0) return view;
+      this.#noteArrived(tasks, view);
+      if (tasks.length === 0) return true;
       // An older dashboard does not send it.
       const isPaused = typeof view.migrations_paused_since === "number";
       if (isPaused) this.#stuckSinceMs.clear();
       else for (const task of tasks) this.#checkStuck(task, view.at);
       const text = isPaused ? PAUSED : describe(tasks, view);
-      this.#progress.show(this.#names.size - tasks.length, this.#names.size, text);
+      this.#progress.show(this.count - tasks.length, this.count, text);
       await this.#polls.pause();
       view = await this.#polls.next();
     }
-    return undefined;
+    return false;
+  }
+
+  /** What comes later is not about our tasks: somebody may move a slot on that has arrived. */
+  #noteArrived(tasks: readonly MigrationView[], { slots }: ClusterView): void {
+    const moving = new Set(tasks.map(({ slot_id }) => slot_id));
+    for (const [slotId, group] of this.#targets) {
+      if (!moving.has(slotId) && slots.group[slotId] === group) this.#arrived.add(slotId);
+    }
+  }
+
+  /** @throws {Error} When a slot is not where it was to go: a task that has gone may have been cancelled. */
+  checkArrived(): void {
+    const other = [...this.#targets].find(([slotId]) => !this.#arrived.has(slotId));
+    if (other === undefined) return;
+    const [slotId, group] = other;
+    throw new Error(`slot ${slotId} is not in group ${group}: its task was cancelled`);
   }
 
   #checkStuck(task: MigrationView, viewAt: number): void {
@@ -200,15 +257,6 @@ class Wait {
 export function isDashboardAway(error: unknown): error is Error {
   return error instanceof DashboardUnreachableError ||
     (error instanceof DashboardError && error.status === UNAVAILABLE);
-}
-
-/** Checks that tasks are done: a task that has gone may have been cancelled. */
-function checkOwners(tasks: readonly MigrationView[], view: ClusterView): void {
-  const other = tasks.find(({ slot_id, to_group }) => view.slots.group[slot_id] !== to_group);
-  if (other === undefined) return;
-  throw new Error(
-    `slot ${other.slot_id} is not in group ${other.to_group}: its task was cancelled`,
-  );
 }
 
 /** Waits for Ctrl-C. */

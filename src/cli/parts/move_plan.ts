@@ -69,7 +69,7 @@ export async function carryOutPlan(
     return answer;
   };
   const outcome = isWaiting
-    ? await queueAndWait(client, queueNow)
+    ? await queueAndWait(client, queueNow, ({ moves }) => moves ?? undefined)
     : await queueOnly(client, queueNow, QUEUED);
   return slots === 0 ? { ...outcome, text: NOTHING } : outcome;
 }

@@ -142,7 +142,10 @@ async function answerRoute(route: ApiRoute, call: Call<string>): Promise<Respons
     if (route.changes && answer === undefined) {
       return json({ msg: "OK", ret: 0 }, 200, Object.fromEntries(answerHeaders));
     }
-    if (answer instanceof QueuedMoves) return json({ msg: "OK", ret: 0, slots: answer.slots });
+    if (answer instanceof QueuedMoves) {
+      const { slots, moves } = answer.plan;
+      return json({ msg: "OK", ret: 0, slots, moves });
+    }
     for (const [name, value] of Object.entries(JSON_HEADERS)) answerHeaders.set(name, value);
     return new Response(goIndented(answer), { headers: answerHeaders });
   } catch (error) {

@@ -38,14 +38,14 @@ export interface RebalanceContext extends Pick<Control, "store" | "redis"> {
 
 /** Moves that are under way. */
 export class QueuedMoves {
-  /** `slots` is how many there are. */
-  constructor(readonly slots: number) {}
+  /** Those of `plan`. */
+  constructor(readonly plan: MovePlan) {}
 }
 
 /**
  * Spreads the slots evenly.
  *
- * @returns The plan of a dry run, or how many slots are under way.
+ * @returns The plan of a dry run, or what is under way.
  * @throws {StoreError} When the cluster does not allow it.
  */
 export async function rebalance(
@@ -121,7 +121,7 @@ async function carryOut(
     }
     for (let slotId = from_slot; slotId <= to_slot; slotId++) queued.push(slotId);
   }
-  return new QueuedMoves(plan.slots);
+  return new QueuedMoves(plan);
 }
 
 /** The present `maxmemory` of every master: it may have been set a moment ago. */

@@ -38,13 +38,18 @@ function arrived(): Answer {
   return json({ ...VIEW, slots: { ...VIEW.slots, group }, migrations: [OTHER] });
 }
 
-/** A dashboard whose cluster goes through `steps`, one for each look at it; the last one stays. */
-function dashboardOf(steps: readonly Answer[]): RecordingDashboard {
+/** One answer for each look; the last one stays. */
+function stepsOf(steps: readonly Answer[]): () => Answer {
   let step = 0;
+  return () => steps[Math.min(step++, steps.length - 1)]!;
+}
+
+/** A dashboard whose cluster goes through `steps`. */
+function dashboardOf(steps: readonly Answer[]): RecordingDashboard {
   return new RecordingDashboard({
     "POST /api/migrate": OK,
     "POST /api/rebalance": OK,
-    "GET /api/cluster": () => steps[Math.min(step++, steps.length - 1)]!,
+    "GET /api/cluster": stepsOf(steps),
   });
 }
 
@@ -67,6 +72,54 @@ Deno.test("--wait stays until the tasks that it queued are gone, and only those"
     'POST /api/migrate {"from":5,"to":6,"new_group":2,"delay":0}',
     ...Array(3).fill("GET /api/cluster"),
   ]);
+});
+
+Deno.test("--wait takes no notice of what somebody else queues at the same time", async () => {
+  // Queued between our looks, it does not move; and of ours, one is done before we look.
+  const problem = "redis-9:6379: connection refused";
+  const theirs = { ...TASK, name: "0000000003", slot_id: 700, to_group: 9, status: "error" };
+  const stuck = { ...theirs, problem, problem_since: VIEW_AT - 61_000 } as MigrationView;
+  const owners = VIEW.slots.group;
+  const here = (...slotIds: readonly number[]) => ({
+    ...VIEW.slots,
+    group: owners.map((owner, id) => slotIds.includes(id) ? 2 : owner),
+  });
+  const moves = [{ from_slot: 5, to_slot: 6, from_group: 1, to_group: 2 }];
+  for (const words of [MIGRATE, ["slot", "rebalance", "--wait"]]) {
+    await using dashboard = new RecordingDashboard({
+      "POST /api/migrate": OK,
+      "POST /api/rebalance": json({ msg: "OK", ret: 0, slots: 2, moves }),
+      "GET /api/cluster": stepsOf([
+        view(),
+        json({ ...VIEW, slots: here(5), migrations: [OTHER, stuck, SECOND] }),
+        json({ ...VIEW, slots: here(5, 6), migrations: [OTHER, stuck] }),
+      ]),
+    });
+    const child = start(dashboard, ...words, "--output=table");
+    const { code } = await child.ended;
+    assertEquals([code, child.stdout], [0, "2 slots moved\n"], child.stderr);
+    assertStringIncludes(child.stderr, "waiting for 2 tasks;");
+    assertEquals(child.stderr.includes(problem), false);
+  }
+});
+
+Deno.test("--wait does not mind that somebody moves a slot on that has arrived", async () => {
+  const group = VIEW.slots.group.map((owner, id) => id === 5 ? 2 : owner);
+  await using dashboard = dashboardOf([
+    view(),
+    view(FIRST, SECOND),
+    json({ ...VIEW, slots: { ...VIEW.slots, group }, migrations: [OTHER, SECOND] }),
+    json({
+      ...VIEW,
+      slots: {
+        ...VIEW.slots,
+        group: group.map((owner, id) => id === 5 ? 9 : id === 6 ? 2 : owner),
+      },
+      migrations: [OTHER],
+    }),
+  ]);
+  const child = start(dashboard, ...MIGRATE);
+  assertEquals((await child.ended).code, 0, child.stderr);
 });
 
 Deno.test("--wait tells every few seconds how far it is, and what keeps it", async () => {
@@ -118,7 +171,10 @@ Deno.test("--wait gives up when a task stands still for more than a minute, and 
 Deno.test("--wait has patience with migrations that are paused, and says that they are", async () => {
   const paused = json({
     ...VIEW,
-    migrations: [{ ...FIRST, status: "error", problem: "down", problem_since: VIEW_AT - 600_000 }],
+    migrations: [
+      { ...FIRST, status: "error", problem: "down", problem_since: VIEW_AT - 600_000 },
+      SECOND,
+    ],
     migrations_paused_since: VIEW_AT - 600_000,
   });
   await using dashboard = dashboardOf([view(), ...Array<Answer>(7).fill(paused), arrived()]);
@@ -126,7 +182,7 @@ Deno.test("--wait has patience with migrations that are paused, and says that th
   assertEquals((await child.ended).code, 0);
   assertStringIncludes(
     child.stderr,
-    "0/1  migrations are paused; `codis-proxy config slot resume` resumes them\n",
+    "0/2  migrations are paused; `codis-proxy config slot resume` resumes them\n",
   );
 });
 
