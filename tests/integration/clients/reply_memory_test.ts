@@ -2,6 +2,8 @@
  * Many clients that ask for large replies and read next to nothing: what the process holds stays within
  * `proxy_max_buffer` and a bit, comes back when they are gone, and a client beside them hardly notices.
  *
+ * Runs alone: it holds the proxy to times.
+ *
  * @module
  */
 
