@@ -238,6 +238,50 @@ Deno.test("compose starts the program with keys, flags, ports and paths that it 
   for (const path of new Set(mounted)) await read(`compose/${path}`);
 });
 
+/** Programs as `make build` may make them. */
+const BUILT = {
+  "deno compile": "echo codis-proxy 0.1.0",
+  "the self-extracting file": `umask 077; app=$XDG_CACHE_HOME/codis-proxy/0123
+    mkdir -p $app/cache/gen && touch $app/deno $app/main.js $app/cache/gen/x && chmod 755 $app/deno`,
+};
+
+for (const [maker, script] of Object.entries(BUILT)) {
+  Deno.test(`the image can be built of what ${maker} has made, and any user can run that`, async () => {
+    const folder = await Deno.makeTempDir();
+    try {
+      await Deno.mkdir(`${folder}/dist`);
+      const program = `${folder}/dist/codis-proxy`;
+      await Deno.writeTextFile(program, `#!/bin/sh\nset -e\n${script}\n`, { mode: 0o755 });
+      const [, step] = /^ENV XDG_CACHE_HOME=\/opt\nRUN (.*)$/m.exec(await read("Dockerfile"))!;
+      const { success, stderr } = await new Deno.Command("sh", {
+        args: ["-ec", step!.replaceAll("/opt/", `${folder}/opt/`)],
+        cwd: folder,
+        env: { XDG_CACHE_HOME: `${folder}/opt` },
+      }).output();
+      assert(success, new TextDecoder().decode(stderr));
+      // It is copied into the image, whether there is something in it or not.
+      const found: string[] = [];
+      const look = (path: string) => {
+        const { mode, isDirectory } = Deno.statSync(path);
+        found.push(`${path.slice(folder.length)} ${(mode! & 0o777).toString(8)}`);
+        if (isDirectory) { for (const { name } of Deno.readDirSync(path)) look(`${path}/${name}`); }
+      };
+      look(`${folder}/opt/codis-proxy`);
+      assertEquals(
+        found.sort(),
+        maker === "deno compile" ? ["/opt/codis-proxy 755"] : [
+          "/opt/codis-proxy 755",
+          "/opt/codis-proxy/0123 755",
+          "/opt/codis-proxy/0123/deno 755",
+          "/opt/codis-proxy/0123/main.js 644",
+        ],
+      );
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  });
+}
+
 Deno.test("the image has the user, the ports and the folders that the others count on", async () => {
   const text = await read("Dockerfile");
   const [, command] = /^CMD (\[.*\])$/m.exec(text)!;
