@@ -12,11 +12,16 @@ export class NotLeaderError extends Error {
   /** Where the leader is, `host:port`; empty while no dashboard leads. */
   readonly leader: string;
 
-  /** @param why Whether this dashboard is about to lead, or the one that leads announces the same address. */
-  constructor(leader: string, why: "" | "taking over" | "same address" = "") {
+  /**
+   * @param why Whether this dashboard is about to lead, the one that leads announces the same address, or the
+   * coordinator does not say who leads.
+   */
+  constructor(leader: string, why: "" | "taking over" | "same address" | "unproven" = "") {
     super(
       why === "taking over"
         ? "this dashboard is taking over from the one that led: try again"
+        : why === "unproven"
+        ? "it is not known whether this dashboard leads still: the coordinator does not answer, try again"
         : leader === ""
         ? "no dashboard leads at the moment: try again"
         : why === "same address"

@@ -92,7 +92,8 @@ export async function askLeader(
 
 /**
  * Before a change: one that was stopped for a while may take itself for the leader although its session has ended.
- * Where the store does not say so in time, the change fails with what the store says.
+ *
+ * @throws {NotLeaderError} Where the store does not say in time whether it leads.
  */
 async function recheckLead(dashboard: Dashboard): Promise<void> {
   const deadlineMs = performance.now() + STORE_BACK_MS;
@@ -100,8 +101,9 @@ async function recheckLead(dashboard: Dashboard): Promise<void> {
     try {
       return await dashboard.proveLead();
     } catch (error) {
-      const isAway = error instanceof ConnectionLossError;
-      if (!isAway || performance.now() > deadlineMs) return;
+      if (!(error instanceof ConnectionLossError)) return;
+      // Not every change is a transaction that would fail.
+      if (performance.now() > deadlineMs) throw new NotLeaderError("", "unproven");
       await delay(STORE_ROUND_MS);
     }
   }

@@ -37,7 +37,7 @@ export type StartFragile = (
 const OUTAGE_SECONDS = Number(Deno.env.get("OUTAGE_SECONDS") ?? 8);
 /** The session timeout of the proxies under test, in milliseconds: shorter than the outage. */
 const SESSION_MS = 4_000;
-/** The session timeout of a proxy that is killed: longer than anybody shall wait for it. */
+/** The session timeout of what shall not lose it, or is killed: longer than anybody shall wait for it. */
 const LONG_SESSION_MS = 30_000;
 /** Longest time until a proxy that was killed and started again serves: a start, and no session. */
 const RESTART_MS = 10_000;
@@ -86,7 +86,9 @@ export function testOutages(
     await using coordination = await start([{ addr: "127.0.0.1:1" }]);
     const config = { ...coordination.config, zk_session_timeout: SESSION_MS };
     await using sleeper = await DashboardProcess.start(config);
-    await using heir = await DashboardProcess.start(config);
+    // Nobody but the one that is paused may lose the lead, however busy the machine is.
+    const steady = { ...config, zk_session_timeout: LONG_SESSION_MS };
+    await using heir = await DashboardProcess.start(steady);
     // It closes connections that were idle while it was paused.
     using client = Deno.createHttpClient({ poolMaxIdlePerHost: 0 });
     // Programs of ours are told who leads; requests of others are passed on.
@@ -96,12 +98,7 @@ export function testOutages(
       (await heir.ask("GET", "/api/overview", undefined, ours)).status === 200
     );
     // What is waiting in its sockets is the first thing it sees when it wakes.
-    const changes = API_TABLE.filter(({ changes, needsLead }) => changes && needsLead);
-    const all = changes.map(async ({ method, path }) => {
-      const body = method === "GET" ? undefined : {};
-      const { status, text } = await sleeper.ask(method, path.replace(/:\w+/g, "1"), body, ours);
-      return `${method} ${path}: ${status} ${text}`;
-    });
+    const all = askForChanges(sleeper, ours);
     const other = sleeper.ask("PUT", "/api/server_groups", { id: 7 }, { client });
     await delay(100);
     sleeper.child.signal("SIGCONT");
@@ -115,6 +112,18 @@ export function testOutages(
     await until(async () =>
       (await sleeper.ask("PUT", "/api/server_groups", { id: 8 })).status === 200
     );
+  });
+
+  register(`${name}: while it does not say who leads, a dashboard makes no change`, async () => {
+    await using coordination = await start([{ addr: "127.0.0.1:1" }]);
+    const config = { ...coordination.config, zk_session_timeout: LONG_SESSION_MS };
+    await using dashboard = await DashboardProcess.start(config);
+    await until(async () => (await dashboard.ask("GET", "/api/overview")).status === 200);
+    await coordination.stop();
+    for (const answer of await Promise.all(askForChanges(dashboard, {}))) {
+      assertMatch(answer, /: 503 .*it is not known whether this dashboard leads/);
+    }
+    await coordination.restart();
   });
 
   for (const cpu of [1, 2]) {
@@ -179,6 +188,19 @@ export function testOutages(
       },
     );
   }
+}
+
+/** Asks for every change that only the dashboard that leads may make, with nothing in it. */
+function askForChanges(
+  dashboard: DashboardProcess,
+  how: Parameters<DashboardProcess["ask"]>[3],
+): Promise<string>[] {
+  const changes = API_TABLE.filter(({ changes, needsLead }) => changes && needsLead);
+  return changes.map(async ({ method, path }) => {
+    const body = method === "GET" ? undefined : {};
+    const { status, text } = await dashboard.ask(method, path.replace(/:\w+/g, "1"), body, how);
+    return `${method} ${path}: ${status} ${text}`;
+  });
 }
 
 function startProxy(
