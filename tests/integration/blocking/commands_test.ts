@@ -7,7 +7,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { whenBlocked } from "../../support/blocked_clients.ts";
-import { within } from "../../support/deadline.ts";
+import { until, within } from "../../support/deadline.ts";
 import { RedisServer } from "../../support/redis_server.ts";
 import { encodeRequests, RespClient } from "../../support/resp_client.ts";
 import { textOf } from "../../support/pieces.ts";
@@ -137,7 +137,7 @@ Deno.test("a client that goes away while it is blocked gets no element", async (
     client.close();
   }
   other.close();
-  await delay(20);
+  await until(() => proxy.router.sessions.size === 0);
   assertEquals(proxy.leftovers(), []);
 });
 

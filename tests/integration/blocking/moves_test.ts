@@ -7,7 +7,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { whenBlocked } from "../../support/blocked_clients.ts";
-import { within } from "../../support/deadline.ts";
+import { until, within } from "../../support/deadline.ts";
 import { MovingSlot, TAG } from "../../support/moving_slot.ts";
 import { RedisServer } from "../../support/redis_server.ts";
 import type { RespClient } from "../../support/resp_client.ts";
@@ -51,7 +51,7 @@ Deno.test("every command that blocks is answered at the slot's new server", asyn
     await pusher.call("DEL", Q, `${TAG}to`);
   }
   pusher.close();
-  await delay(20);
+  await until(() => moving.proxy.router.sessions.size === 0);
   assertEquals(moving.proxy.leftovers(), []);
 });
 
@@ -182,7 +182,7 @@ Deno.test("every element is popped once, and once only, while the slot moves to 
   assertEquals([...popped].sort(), expected);
   for (const client of workers) client.close();
   pusher.close();
-  await delay(20);
+  await until(() => proxy.router.sessions.size === 0);
   assertEquals(proxy.leftovers(), []);
 });
 

@@ -8,7 +8,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { CODIS_SERVER } from "../../support/codis_server.ts";
-import { within } from "../../support/deadline.ts";
+import { until, within } from "../../support/deadline.ts";
 import { MovingSlot, TAG } from "../../support/moving_slot.ts";
 import { slotOf } from "../../support/router_server.ts";
 
@@ -39,7 +39,7 @@ Deno.test("at an old server CLIENT UNBLOCK takes effect within a second or so", 
   using other = await moving.proxy.client();
   const id = Number(await client.call("CLIENT", "ID"));
   const answer = client.call("BLPOP", Q, 0);
-  await delay(100);
+  await until(() => moving.proxy.sessionOf(client).blocked?.isAtServer === true);
   assertEquals(await within(other.call("CLIENT", "UNBLOCK", id), 3000), 1);
   assertEquals(await answer, null);
 });
@@ -86,7 +86,7 @@ Deno.test("every element is popped once while the slot moves between old servers
   );
   for (const client of workers) client.close();
   pusher.close();
-  await delay(20);
+  await until(() => proxy.router.sessions.size === 0);
   assertEquals(proxy.leftovers(), []);
   assertEquals(proxy.router.shared.slots.all[slotOf(TAG)]!.isOpen, true);
 });

@@ -6,6 +6,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { delay } from "@std/async/delay";
+import { whenBlocked } from "../../support/blocked_clients.ts";
 import { until, within } from "../../support/deadline.ts";
 import { RedisServer } from "../../support/redis_server.ts";
 import { ReplyError } from "../../support/resp_value.ts";
@@ -69,7 +70,7 @@ Deno.test("what WAIT waits for ends with CLIENT UNBLOCK, with the client and wit
     const [mode, expected] of [["TIMEOUT", /^0$/], ["ERROR", /UNBLOCKED client unblocked/]] as const
   ) {
     const answer = client.call("WAIT", 1, 0);
-    await delay(50);
+    await until(() => proxy.sessionOf(client).blocked !== null);
     assertEquals(await other.call("CLIENT", "UNBLOCK", id, mode), 1);
     const reply = await within(answer);
     assert(expected.test(reply instanceof ReplyError ? reply.message : `${reply}`), `${reply}`);
@@ -77,13 +78,13 @@ Deno.test("what WAIT waits for ends with CLIENT UNBLOCK, with the client and wit
   const gone = await proxy.client();
   await gone.send("WAIT", 1, 0);
   const answer = client.call("WAIT", 1, 0);
-  await delay(50);
+  await until(() => [gone, client].every((each) => proxy.sessionOf(each).blocked !== null));
   gone.close();
   await master.kill();
   const reply = await within(answer, 2000);
   assert(reply instanceof ReplyError && /backend conn failure/.test(reply.message), `${reply}`);
   client.close();
-  await delay(20);
+  await until(() => proxy.router.sessions.size === 1);
   assertEquals(proxy.leftovers(), []);
 });
 
@@ -120,8 +121,8 @@ Deno.test("WAIT does not confirm what was written before a connection to the ser
   // The end of a connection of one client's own tells nothing of others' writes.
   const blocked = await proxy.client();
   await blocked.send("BLPOP", `{${key}}list`, 0);
-  await delay(50);
+  await whenBlocked(masters[0]!, 1);
   blocked.close();
-  await delay(50);
+  await whenBlocked(masters[0]!, 0);
   assertEquals(await client.call("WAIT", 1, 1000), 1);
 });
