@@ -4,7 +4,7 @@
  * @module
  */
 
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { ByteWindow } from "../../../src/import/byte_window.ts";
 import { RdbReader } from "../../../src/import/rdb/rdb_reader.ts";
 import { latin1 } from "../../../src/resp/latin1.ts";
@@ -176,4 +176,42 @@ Deno.test("import --from=rdb: writes all keys of all databases, those that are c
   const missing = await run("--once");
   assertEquals(missing.code, 1);
   assertStringIncludes(missing.error, "--once is for sources that are servers, not for files");
+});
+
+/** An RDB of Redis 7.4, with the hash `h` whose field `f` ends in a thousand seconds, and the string `s`. */
+function rdbWithFieldThatExpires(): Uint8Array {
+  const text = (word: string) => [word.length, ...new TextEncoder().encode(word)];
+  const endsMs = new Uint8Array(8);
+  new DataView(endsMs.buffer).setBigUint64(0, BigInt(Date.now() + 1_000_000), true);
+  // The fields' times count from the first end, and 0 stands for none.
+  const hash = [24, ...text("h"), ...endsMs, 2, 1, ...text("f"), ...text("1"), 0];
+  return new Uint8Array([
+    ...new TextEncoder().encode("REDIS0012"),
+    ...[254, 0, 0, ...text("s"), ...text("1")],
+    ...[...hash, ...text("g"), ...text("2"), 255],
+    ...new Uint8Array(8), // no checksum
+  ]);
+}
+
+Deno.test("fields that expire are not dropped where servers do not know them: the import ends, and says what to do", async () => {
+  await using server = await RedisServer.start();
+  await using proxy = await ProxyProcess.start({ servers: [server] });
+  using product = await RespClient.connect(proxy.port);
+  const file = `${proxy.folder}/newer.rdb`;
+  await Deno.writeFile(file, rdbWithFieldThatExpires());
+  const run = async (...words: string[]) => {
+    const from = ["-c", `${proxy.folder}/config.ini`, `--from=rdb:${file}`];
+    const child = startProgram(["import", ...from, ...words]);
+    return { ...await child.ended, output: child.stdout, error: child.stderr };
+  };
+  const refused = await run();
+  assertEquals(refused.code, 1);
+  assertMatch(
+    refused.error,
+    /key "h" of database 0 is a hash with fields that expire, which the servers written to do not know \(the oldest is 7\.[\d.]+\): leave it out with --except, or use newer servers/,
+  );
+  assertEquals(await product.call("EXISTS", "h"), 0);
+  const without = await run("--merge", "--except=h");
+  assertEquals([without.code, JSON.parse(without.output).keys], [0, 1], without.error);
+  assertEquals(await product.call("KEYS", "*"), ["s"]);
 });
