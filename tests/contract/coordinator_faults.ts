@@ -7,7 +7,7 @@
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { delay } from "@std/async/delay";
-import type { Coordinator } from "../../src/coordinator/coordinator.ts";
+import { type Coordinator, OPERATIONS_MAX } from "../../src/coordinator/coordinator.ts";
 import {
   ConnectionLossError,
   CoordinatorError,
@@ -259,6 +259,29 @@ function testFaults(remote: RemoteCoordinator, test: Register): void {
     const opening = remote.open({ ports: [port], sessionTimeoutMs: 500, callTimeoutMs: 300 });
     const error = await assertRejects(() => opening, CoordinatorError, `127.0.0.1:${port}`);
     assert(error.message.includes("refused") || error.message.includes("REFUSED"), error.message);
+  });
+
+  test("deletes a tree although that takes longer than a call may", async () => {
+    await remote.empty();
+    const near = await remote.open();
+    await near.create("/tree", "");
+    for (let at = 0; at < 300; at += OPERATIONS_MAX) {
+      await near.transact(
+        Array.from({ length: OPERATIONS_MAX }, (_, i) => ({
+          create: `/tree/${at + i}`,
+          data: "",
+        })),
+      );
+    }
+    await using relay = TcpRelay.start(server.port, { delayMs: 20 });
+    const far = await remote.open({
+      ports: [relay.port],
+      sessionTimeoutMs: 30_000,
+      callTimeoutMs: 1_000,
+    });
+    await far.deleteTree("/tree");
+    assertEquals((await near.children("/")).includes("tree"), false);
+    await Promise.all([far.close(), near.close()]);
   });
 
   test("leaves no lock behind that it took without an answer", async () => {

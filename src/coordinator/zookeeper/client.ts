@@ -76,7 +76,7 @@ export interface ZookeeperNode {
 }
 
 /** Calls in flight at a time: the library takes some 50 µs of the event loop for each. */
-const CALLS_MAX = 16;
+export const CALLS_MAX = 16;
 
 /** Least time for one server to grant a session, in milliseconds, however many there are. */
 const CONNECT_MS_MIN = 300;

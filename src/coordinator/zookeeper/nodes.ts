@@ -6,11 +6,12 @@
  */
 
 import { Buffer } from "node:buffer";
+import { Turns } from "../../base/turns.ts";
 import type { Entry, Operation } from "../coordinator.ts";
 import { BadVersionError, NodeExistsError, NoNodeError, NotEmptyError } from "../errors.ts";
 import { subjectOf } from "../operation.ts";
 import { childOf, parentOf, ROOT_PATH } from "../path.ts";
-import { type ZookeeperClient, ZookeeperError, type ZookeeperNode } from "./client.ts";
+import { CALLS_MAX, type ZookeeperClient, ZookeeperError, type ZookeeperNode } from "./client.ts";
 import {
   createAcl,
   type LibraryAcl,
@@ -203,30 +204,56 @@ function libraryOperation(
   return { create: operation.create, data, acl };
 }
 
-/** Deletes a node and everything below it; nothing happens when it is not there. */
+/**
+ * Deletes a node and everything below it; nothing happens when it is not there. Each call has the time of one, since
+ * there may be thousands.
+ *
+ * @param deadlineMs When a call that is made now must be answered, in milliseconds of the monotonic clock.
+ */
 export async function deleteTree(
   client: ZookeeperClient,
   path: string,
   rights: NodeRights,
-  deadlineMs: number,
+  deadlineMs: () => number,
+): Promise<void> {
+  const turns = new Turns(CALLS_MAX);
+  let failure: unknown;
+  const call: TreeCall = (make) =>
+    turns.take(() => failure === undefined ? make(deadlineMs()) : Promise.reject(failure));
+  try {
+    await deleteBelow(client, path, rights, call);
+  } catch (error) {
+    // What still waits for its turn is not begun.
+    throw failure = error;
+  }
+}
+
+/** Makes a call when its turn has come. */
+type TreeCall = <T>(make: (deadlineMs: number) => Promise<T>) => Promise<T>;
+
+async function deleteBelow(
+  client: ZookeeperClient,
+  path: string,
+  rights: NodeRights,
+  call: TreeCall,
 ): Promise<void> {
   for (let isDoomed = false;;) {
     try {
-      const names = await client.children(path, deadlineMs);
-      await Promise.all(names.map((name) => {
-        return deleteTree(client, childOf(path, name), rights, deadlineMs);
-      }));
+      const names = await call((deadlineMs) => client.children(path, deadlineMs));
+      await Promise.all(
+        names.map((name) => deleteBelow(client, childOf(path, name), rights, call)),
+      );
     } catch (error) {
       if (isCode(error, "NO_NODE")) return;
       if (!isCode(error, "NO_AUTH") || isDoomed) throw error;
       // The rights to list and to delete children lie with their parent, and may be missing there.
       isDoomed = true;
-      await client.permit(path, rights.doomed, deadlineMs);
+      await call((deadlineMs) => client.permit(path, rights.doomed, deadlineMs));
       continue;
     }
     if (path === ROOT_PATH) return;
     try {
-      return await client.delete(path, ANY_VERSION, deadlineMs);
+      return await call((deadlineMs) => client.delete(path, ANY_VERSION, deadlineMs));
     } catch (error) {
       if (isCode(error, "NO_NODE")) return;
       // A child was created meanwhile.

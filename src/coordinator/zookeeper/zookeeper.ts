@@ -209,8 +209,8 @@ export class ZookeeperCoordinator implements Coordinator {
 
   async deleteTree(path: string): Promise<void> {
     checkPath(path);
-    await this.#do(path, "delete", (client, deadlineMs) => {
-      return deleteTree(client, path, this.#rights, deadlineMs);
+    await this.#do(path, "delete", (client) => {
+      return deleteTree(client, path, this.#rights, () => this.#deadlineMs());
     });
   }
 
