@@ -8,7 +8,7 @@ import { SLOT_COUNT } from "../hash/slot_id.ts";
 import { encodeSlot, freshSlot, NO_GROUP, slotIn, type SlotStatus } from "../model/slot.ts";
 import { loadGroupIds } from "../store/groups.ts";
 import { withLock } from "../store/lock.ts";
-import { loadSlot, loadSlots } from "../store/slots.ts";
+import { loadSlots, SlotReader } from "../store/slots.ts";
 import { childrenIfThere, StoreError } from "../store/store.ts";
 import type { Control } from "./control.ts";
 
@@ -63,7 +63,7 @@ export async function setSlotRange(control: Control, range: SlotAssignment): Pro
       throw new StoreError(`group ${groupId} is not found`);
     }
     const slotIds = Array.from({ length: to - from + 1 }, (_, i) => from + i);
-    const slots = await Promise.all(slotIds.map((slotId) => loadSlot(store, slotId)));
+    const slots = await new SlotReader(store).loadAll(slotIds);
     const taken = slots.find((slot) => slot.state.status !== "offline");
     if (taken !== undefined) {
       throw new StoreError(

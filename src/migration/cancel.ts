@@ -19,7 +19,7 @@ import type { CancelMode } from "../api/answers.ts";
 import type { MigrateTaskRecord } from "../model/migrate_task.ts";
 import { isUnderway, type SlotRecord } from "../model/slot.ts";
 import { slotsText } from "../model/slot_ranges.js";
-import { loadSlot } from "../store/slots.ts";
+import { SlotReader } from "../store/slots.ts";
 import type { MigrationJob } from "./job.ts";
 import type { StepWriter } from "./step_writer.ts";
 import { endPart, taskPart, undoPart } from "./task.ts";
@@ -101,7 +101,8 @@ function textsOf<T extends Cancelled>(all: readonly T[], textOf: (each: T) => st
 
 async function slotsOf(writer: StepWriter, jobs: readonly MigrationJob[]): Promise<SlotRecord[]> {
   await writer.settle();
-  return await Promise.all(jobs.map(({ task }) => loadSlot(writer.control.store, task.slot_id)));
+  const reader = new SlotReader(writer.control.store);
+  return await reader.loadAll(jobs.map(({ task }) => task.slot_id));
 }
 
 function isToFinish(

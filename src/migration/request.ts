@@ -163,7 +163,7 @@ async function checkSlots(
   tasks: readonly MigrateTaskRecord[],
 ): Promise<SlotRecord[]> {
   const reader = new SlotReader(store);
-  const slots = await Promise.all(tasks.map(({ slot_id }) => reader.load(slot_id)));
+  const slots = await reader.loadAll(tasks.map(({ slot_id }) => slot_id));
   const stored = await loadMigrateTasks(store);
   const taskOf = new Map(stored.map(({ name, task }) => [task.slot_id, name]));
   for (const [i, task] of tasks.entries()) {

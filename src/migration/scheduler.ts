@@ -11,7 +11,7 @@
 import { chunk } from "@std/collections/chunk";
 import type { Timers } from "../base/timers.ts";
 import type { Control } from "../control/control.ts";
-import { loadSlot } from "../store/slots.ts";
+import { SlotReader } from "../store/slots.ts";
 import { StoreError } from "../store/store.ts";
 import type { MigrationJob } from "./job.ts";
 import type { JobList } from "./job_list.ts";
@@ -118,7 +118,8 @@ export class Scheduler {
     const jobs = list.inOrder();
     const due = dueJobs(jobs, nowMs);
     if (due.length > 0) await writer.settle();
-    await Promise.all(due.map((job) => this.#readSlot(job)));
+    const reader = new SlotReader(this.#control.store);
+    await Promise.all(due.map((job) => this.#readSlot(job, reader)));
     await this.#end(due.filter(({ step, isHeld }) => step?.kind === "end" && !isHeld));
     await this.#markErrors();
     this.#startStreams(due);
@@ -160,9 +161,9 @@ export class Scheduler {
     this.#cancelTimer = this.#options.timers.after(Math.max(1, ms), () => this.wake());
   }
 
-  async #readSlot(job: MigrationJob): Promise<void> {
+  async #readSlot(job: MigrationJob, reader: SlotReader): Promise<void> {
     try {
-      job.readSlot(await loadSlot(this.#control.store, job.task.slot_id));
+      job.readSlot(await reader.load(job.task.slot_id));
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
       job.step = { kind: "wait", why: error.message };

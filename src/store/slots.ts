@@ -43,6 +43,11 @@ export class SlotReader {
   load(slotId: number): Promise<SlotRecord> {
     return this.#turns.take(() => loadSlot(this.#store, slotId));
   }
+
+  /** Reads these slots, in their order. */
+  loadAll(slotIds: readonly number[]): Promise<SlotRecord[]> {
+    return Promise.all(slotIds.map((slotId) => this.load(slotId)));
+  }
 }
 
 /** A slot, the number in the name under which it is stored, and the text that was decoded. */
