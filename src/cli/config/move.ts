@@ -69,10 +69,10 @@ export const moveCommand = configCommand({
       };
     }
     if (keysBefore !== "") options.tell(keysBefore);
-    const outcome = await moveProduct(options);
-    const { followed, missing, heldMs } = outcome;
+    const { heldMs, ...outcome } = await moveProduct(options);
+    const { followed, missing } = outcome;
     return {
-      json: { ...json, done: true, ...outcome },
+      json: { ...json, done: true, ...outcome, held_ms: heldMs },
       text: [
         `product ${json.product} has moved from ${from} to ${to}${
           heldMs === 0 ? "" : `; nothing could be changed for ${heldMs} ms`

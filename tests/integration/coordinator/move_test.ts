@@ -67,7 +67,10 @@ Deno.test("killed at any moment, config move has changed nothing or goes on; cli
   }
   await product.move(old, next);
   // Again: it finds that all is done.
-  await product.move(old, next);
+  const { stdout } = await callCli("config", "move", "-c", old, `--to=${next}`, "--yes");
+  assertEquals(Object.keys(JSON.parse(stdout)).sort(), [
+    ...["done", "entries", "followed", "from", "held_ms", "missing", "product", "to"],
+  ]);
   assertEquals(await slotCount(next), 1024);
   assertEquals(await client.call("INCR", "moves"), 3);
 });
