@@ -276,6 +276,28 @@ const ROWS: readonly Row[] = [
     table: "1 task queued: slot 7 → group 2\n",
   },
   {
+    words: "slot rule test bull:mail:wait",
+    asks: ["GET /api/slot_rules/test?key=bull%3Amail%3Await"],
+    answer: json({
+      ...{ key: "bull:mail:wait", slot: 187, group: 1, by: "rule", part: "bull:mail" },
+      rule: { pattern: "bull:*:", tag: "" },
+    }),
+    json: `{
+  "by": "rule",
+  "group": 1,
+  "key": "bull:mail:wait",
+  "part": "bull:mail",
+  "rule": {
+    "pattern": "bull:*:",
+    "tag": ""
+  },
+  "slot": 187
+}
+`,
+    table: "key    bull:mail:wait\nslot   187\ngroup  1\n" +
+      'by     slot rule "bull:*:", as {bull:mail}\n',
+  },
+  {
     words: "slot rebalance",
     asks: ["POST /api/rebalance", LOOK],
     table: "queued; `codis-proxy config status` shows the progress\n",

@@ -110,7 +110,7 @@ const ROWS: readonly ConfigRow[] = [
       const { slot, group, by, part, rule } = json;
       const why = {
         tag: `the {tag} in the key: ${part}`,
-        rule: rule === null ? "" : `slot rule ${rule.pattern}: as {${part}}`,
+        rule: rule === null ? "" : `slot rule "${rule.pattern}", as {${part}}`,
         key: "the whole key: it has no {tag}, and no rule matches",
       }[by] ?? by;
       const text = formatFields([
