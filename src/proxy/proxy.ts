@@ -196,7 +196,8 @@ class StartedProxy implements RunningProxy {
     });
     if (!this.#coversStart) refuseNoRoom(this.#start);
     await this.#membership.start();
-    await takeOver?.done;
+    // One that is stopped meanwhile never takes over.
+    await Promise.race([takeOver?.done, this.#stopped.promise]);
   }
 
   async #loadUsers(store: Store): Promise<void> {

@@ -10,6 +10,7 @@ import { EmbeddedCoordinator } from "../../../src/coordinator/embedded/embedded.
 import { loadFences } from "../../../src/store/fences.ts";
 import { loadProxies } from "../../../src/store/proxies.ts";
 import { storeOf } from "../../../src/store/store.ts";
+import { within } from "../../support/deadline.ts";
 import { ProxyProcess } from "../../support/proxy_process.ts";
 import { RedisServer } from "../../support/redis_server.ts";
 
@@ -60,20 +61,24 @@ Deno.test("when the new process is killed later, another one takes over from the
 });
 
 Deno.test("when both processes are stopped at once, neither entry nor fence of the proxy is left", async () => {
-  for (const isServing of [false, true]) {
+  // At once, on the way, and when both serve.
+  for (const waitMs of [0, 10, 20, 30, 45, 60, undefined]) {
     await using proxy = await ProxyProcess.start({ servers });
     const old = proxy.child;
     const next = proxy.startBeside();
+    await using stack = new AsyncDisposableStack();
+    stack.defer(async () => void await next.end("SIGKILL"));
     await old.waitFor(() => old.stderr.includes("is about to take over"));
-    if (isServing) await next.waitFor(() => next.stderr.includes("serving on"));
+    if (waitMs !== undefined) await delay(waitMs);
+    else await next.waitFor(() => next.stderr.includes("serving on"));
     // As Ctrl-C in the terminal of both does.
-    await Promise.all([old.end("SIGINT"), next.end("SIGINT")]);
+    await within(Promise.all([old.end("SIGINT"), next.end("SIGINT")]));
     const coordinator = await EmbeddedCoordinator.open({ dir: `${proxy.folder}/data` });
     const store = storeOf(coordinator, "test");
     assertEquals(
       [await loadFences(store), await loadProxies(store)],
       [[], []],
-      `serving: ${isServing}`,
+      `stopped after ${waitMs} ms`,
     );
     await coordinator.close();
   }
