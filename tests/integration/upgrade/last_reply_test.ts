@@ -44,7 +44,8 @@ class Listening {
 
   async ask(): Promise<void> {
     this.bytes = 0;
-    await this.#conn.write(PING);
+    // It may have been let go a moment ago, being idle on a busy machine.
+    await this.#conn.write(PING).catch(() => {});
   }
 
   close(): void {
@@ -54,7 +55,8 @@ class Listening {
 
 Deno.test("the end comes with the last reply, also when the process is held up behind it", async () => {
   await using redis = await RedisServer.start();
-  await using proxy = await ProxyProcess.start({ servers: [redis], args: ["--take-over"] });
+  const config = { drain_timeout: 120 };
+  await using proxy = await ProxyProcess.start({ servers: [redis], config, args: ["--take-over"] });
   let isHeld = true;
   const hold = () => {
     if (!isHeld) proxy.child.signal("SIGSTOP");
@@ -74,11 +76,11 @@ Deno.test("the end comes with the last reply, also when the process is held up b
     isHeld = false;
     const askedMs = performance.now();
     for (const client of open) await client.ask();
-    await until(() => isHeld);
+    await until(() => isHeld || open.every(({ hasEnded }) => hasEnded));
     await delay(PAUSE_MS);
     const stayed = open.filter(({ bytes, hasEnded }) => bytes > 0 && !hasEnded);
     proxy.child.signal("SIGCONT");
-    await until(() => open.every(({ bytes }) => bytes > 0));
+    await until(() => open.every(({ bytes, hasEnded }) => bytes > 0 || hasEnded));
     await delay(PAUSE_MS);
     if (performance.now() - askedMs < IDLE_MS) {
       assertEquals(stayed.filter(({ hasEnded }) => hasEnded).length, 0);
