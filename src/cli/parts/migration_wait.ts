@@ -27,8 +27,8 @@ const POLL_MS = 1_000;
 const STUCK_MS = 60_000;
 /** How long the dashboard may be away before we give up, in milliseconds. */
 const AWAY_MS = 60_000;
-/** HTTP status of a dashboard that stands by. */
-const UNAVAILABLE = 503;
+/** The least HTTP status that says nothing about the request: 503 is that of a dashboard that stands by. */
+const SERVER_FAILURE = 500;
 /** Exit code of a program that Ctrl-C has stopped. */
 const INTERRUPTED = 130;
 
@@ -159,7 +159,7 @@ class Polls {
         throw new Error(`${(error as Error).message}; ${LEFT_RUNNING}`, { cause: error });
       }
       if (performance.now() - beganMs > AWAY_MS) {
-        const what = `no dashboard has led for ${AWAY_MS / 1000} s: ${error.message}`;
+        const what = `no dashboard has told anything for ${AWAY_MS / 1000} s: ${error.message}`;
         throw new Error(`${what}; ${LEFT_RUNNING}`, { cause: error });
       }
       if (error.message !== this.#told) this.#progress.say(`${error.message}; trying again`);
@@ -253,10 +253,13 @@ class Wait {
   }
 }
 
-/** Whether a retry may help: no dashboard answers, or the one that answers does not lead yet. */
+/**
+ * Whether who only looks may look again: no dashboard answers, or the one that answers does not lead yet, or cannot
+ * ask the coordinator just now.
+ */
 export function isDashboardAway(error: unknown): error is Error {
   return error instanceof DashboardUnreachableError ||
-    (error instanceof DashboardError && error.status === UNAVAILABLE);
+    (error instanceof DashboardError && error.status >= SERVER_FAILURE);
 }
 
 /** Waits for Ctrl-C. */

@@ -144,6 +144,15 @@ Deno.test("--wait goes on when another dashboard takes over meanwhile", async ()
   assertEquals(child.stdout, DONE);
 });
 
+Deno.test("--wait goes on when the dashboard cannot ask its coordinator for a moment", async () => {
+  const fails = { status: 500, body: '{"error":"etcd is silent"}' };
+  await using dashboard = dashboardOf([view(), view(FIRST, SECOND), fails, arrived()]);
+  const child = start(dashboard, "slot", "rebalance", "--wait");
+  assertEquals((await child.ended).code, 0, child.stderr);
+  assertStringIncludes(child.stderr, "dashboard answered 500: etcd is silent; trying again\n");
+  assertEquals(child.stdout, DONE);
+});
+
 Deno.test("--wait has nothing to wait for when nothing had to be queued", async () => {
   await using dashboard = dashboardOf([view()]);
   const child = start(dashboard, "slot", "rebalance", "--wait", "--output=table");
