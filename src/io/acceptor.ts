@@ -4,6 +4,7 @@
  *     accept ──► take
  *       │ none left: give up the reserve ──► accept ─┬─ reserve there again ──► take
  *       │                                            └─ still none ──► refuse: answered why, closed
+ *       │ gone before it was accepted: the next
  *       │ too many clients: take refuses, and the next is accepted when that is done
  *       └ any other failure: a pause, then accept again
  *
@@ -19,6 +20,8 @@ import { readRounds } from "./read_rounds.ts";
 
 /** Pause after an accept that failed, in milliseconds. */
 const RETRY_MS = 10;
+/** What accepting fails with when it is only the client that has gone: no reason to let the next one wait. */
+const GONE = new Set(["ENOTCONN", "ECONNABORTED", "ECONNRESET"]);
 /** Time in which nobody must have come for the backlog to count as empty, in milliseconds. */
 const QUIET_MS = 200;
 /** Time between two looks whether somebody has come, and when a look is late, in milliseconds. */
@@ -41,7 +44,7 @@ export interface AcceptorEvents<Conn extends Acceptable> {
   /** Answers a client above the limit, as far as it reads; the acceptor closes the connection. */
   refuse(connection: Conn): Promise<void>;
   /**
-   * Called when connections could not be accepted, or were gone at once; every ten seconds at most.
+   * Called when connections could not be accepted, or were gone just after; every ten seconds at most.
    *
    * @param times How often that happened since the last call.
    */
@@ -107,6 +110,7 @@ export class Acceptor<Conn extends Acceptable = Deno.TcpConn> {
         readRounds.accepted();
       } catch (error) {
         if (this.#isStopped) return;
+        if (isGone(error)) continue;
         this.#failed(error);
         if (this.#giveUpReserve(error)) continue;
         await delay(RETRY_MS);
@@ -188,4 +192,8 @@ export class Acceptor<Conn extends Acceptable = Deno.TcpConn> {
     this.#reserve = undefined;
     return this.#settled;
   }
+}
+
+function isGone(error: unknown): boolean {
+  return error instanceof Error && "code" in error && GONE.has(error.code as string);
 }

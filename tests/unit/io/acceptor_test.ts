@@ -4,7 +4,8 @@
  * @module
  */
 
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
+import { connect } from "node:net";
 import { delay } from "@std/async/delay";
 import { Acceptor } from "../../../src/io/acceptor.ts";
 import { until } from "../../support/deadline.ts";
@@ -125,4 +126,30 @@ Deno.test("Acceptor.stop() settles when nobody can connect any more", async () =
   acceptor.run();
   await acceptor.stop();
   Deno.listen({ hostname: "127.0.0.1", port }).close();
+});
+
+Deno.test("who connects behind many that have reset their connections does not wait for them", async () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr as Deno.NetAddr;
+  const failures: unknown[] = [];
+  const acceptor = new Acceptor(listener, {
+    take: (connection) => void connection.write(new TextEncoder().encode("hello")),
+    refuse: () => Promise.resolve(),
+    onFailure: (error) => failures.push(error),
+  });
+  for (let i = 0; i < 300; i++) {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const socket = connect(port, "127.0.0.1", () => socket.resetAndDestroy());
+    socket.on("close", () => resolve());
+    await promise;
+  }
+  using client = await Deno.connect({ hostname: "127.0.0.1", port });
+  const startMs = performance.now();
+  acceptor.run();
+  const buffer = new Uint8Array(5);
+  assertEquals(await client.read(buffer), 5);
+  const tookMs = performance.now() - startMs;
+  assert(tookMs < 1000, `${tookMs} ms`); // 10 ms for each were 3 s
+  assertEquals(failures, [], "the operator can do nothing about them");
+  await acceptor.stop();
 });
