@@ -55,6 +55,10 @@ export interface WorkerPeers extends MonitorPeers {
   killClients(filter: ClientFilter): Promise<number>;
   /** Pauses the clients of all, this one's too; or no longer, when the mode is null. */
   pause(mode: PauseMode | null, ms: number): Promise<void>;
+  /** Clients of this one redirect their invalidations to one of another; resolves with whether there is such a client. */
+  redirectTo(clientId: number): Promise<boolean>;
+  /** Resolves when a client has what the servers have told those of the others that redirect to it. */
+  hearAll(clientId: number): Promise<void>;
   /** Gives an invalidation to a client of another one; resolves with whether there is such a client. */
   invalidate(clientId: number, keys: string): Promise<boolean>;
   /** CLIENT UNBLOCK of a client of another one; resolves with whether it was blocked. */

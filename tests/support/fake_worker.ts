@@ -105,6 +105,8 @@ export class FakeWorker implements Thread {
       pause: (mode, ms) => tell(`pause ${mode} ${Math.ceil(ms / 1000)}`),
       watchedElsewhere: () => {},
       monitored: () => {},
+      redirectTo: () => false,
+      hearAll: () => Promise.resolve(),
       invalidate: () => false,
       scriptSeen: () => {},
       unblockClient: (id) => Promise.resolve(id === this.start.index),

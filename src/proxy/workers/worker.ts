@@ -17,7 +17,7 @@ import { type LogLevel, setLogLevel, startLog } from "../../base/log.ts";
 import { RemoteCalls } from "../../base/remote_call.ts";
 import { latin1Bytes } from "../../resp/latin1.ts";
 import type { UnblockReply } from "../../router/blocking/blocked.ts";
-import { invalidate } from "../../router/client/invalidation.ts";
+import { invalidate, redirectTo } from "../../router/client/invalidation.ts";
 import type { Pause, PauseMode } from "../../router/client/pause.ts";
 import { searchClients } from "../../router/local/client_search.ts";
 import { killClients, listClients } from "../../router/local/client_filter.ts";
@@ -88,6 +88,9 @@ function serve({ plane: options, logLevel, index, counts }: WorkerStart): void {
     pause: (mode, ms) => setPause(plane.router.shared.pause, mode, ms),
     watchedElsewhere: (filters) => plane.router.shared.monitors.watchedElsewhere(filters),
     monitored: (lines) => plane.router.shared.monitors.give(lines),
+    redirectTo: (id) => redirectTo(plane.router.shared.clients, id),
+    hearAll: (id) =>
+      new Promise((resolve) => plane.router.shared.trackers.hearAll(id, () => resolve())),
     invalidate: (id, keys) => invalidate(plane.router.shared.clients, id, latin1Bytes(keys)),
     unblockClient: (id, reply) => unblock(plane, id, reply),
     scriptSeen: (sha, found) => plane.router.shared.scripts.heard(sha, found),
@@ -141,6 +144,8 @@ function peersThrough(pool: RemoteCalls<PoolCalls>): Parameters<typeof sharedCon
     pause: (mode, ms) => pool.call("pause", mode, ms),
     watch: (filters) => pool.call("watch", filters),
     monitored: (lines) => pool.call("monitored", lines),
+    redirectTo: (id) => pool.call("redirectTo", id),
+    hearAll: (id) => pool.call("hearAll", id),
     invalidate: (id, keys) => pool.call("invalidate", id, keys),
     unblockClient: (id, reply) => pool.call("unblockClient", id, reply),
     scriptSeen: (sha, found) => pool.notify("scriptSeen", sha, found),

@@ -93,6 +93,10 @@ export interface WorkerCalls {
   watchedElsewhere(filters: readonly MonitorFilter[]): void;
   /** Lines for the clients that watch. */
   monitored(lines: readonly MonitoredLines[]): void;
+  /** A client is to be told for clients of another worker, if it is this worker's. */
+  redirectTo(clientId: number): boolean;
+  /** Resolves when a client has what the servers have told those of this worker that redirect to it. */
+  hearAll(clientId: number): Promise<void>;
   /** Gives an invalidation to a client, if it is this worker's. */
   invalidate(clientId: number, keys: string): boolean;
   unblockClient(id: number, reply: UnblockReply): Promise<boolean>;
@@ -132,6 +136,10 @@ export interface PoolCalls {
   watch(filters: readonly MonitorFilter[]): Promise<void>;
   /** Lines for clients of other workers that watch. */
   monitored(lines: readonly MonitoredLines[]): Promise<void>;
+  /** A client of another worker is to be told for some of this one; resolves with whether there is such a client. */
+  redirectTo(clientId: number): Promise<boolean>;
+  /** Resolves when a client has what the servers have told those of the other workers that redirect to it. */
+  hearAll(clientId: number): Promise<void>;
   /** Gives an invalidation to a client of another worker; resolves with whether there is such a client. */
   invalidate(clientId: number, keys: string): Promise<boolean>;
   /** CLIENT UNBLOCK of a client of another worker; resolves with whether it was blocked. */

@@ -92,6 +92,8 @@ export type PeerCalls = Pick<
   | "pause"
   | "watch"
   | "monitored"
+  | "redirectTo"
+  | "hearAll"
   | "invalidate"
   | "scriptSeen"
   | "pressOthers"
@@ -109,6 +111,8 @@ export function peerCalls(
 ): PeerCalls {
   const ask = <T>(question: (calls: WorkerThread["calls"], other: PoolWorker) => Promise<T>) =>
     askEachWorker(workers.filter((other) => other !== worker), question);
+  const askForOne = async (question: (calls: WorkerThread["calls"]) => Promise<boolean>) =>
+    (await ask(question)).includes(true);
   return {
     aclLog: (isReset) => ask((calls) => calls.call("aclLog", isReset)),
     slowLog: (order) => {
@@ -142,14 +146,17 @@ export function peerCalls(
         if (meant.length > 0) await calls.call("monitored", meant);
       });
     },
-    invalidate: async (id, keys) => {
-      const found = await ask((calls) => calls.call("invalidate", id, keys));
-      return found.includes(true);
+    redirectTo: (id) => askForOne((calls) => calls.call("redirectTo", id)),
+    hearAll: async (id) => {
+      // Servers are given the time that they have: the worker that asks them knows it.
+      await Promise.all(
+        workers.map((other) =>
+          other === worker ? undefined : other.thread?.calls.call("hearAll", id).catch(() => {})
+        ),
+      );
     },
-    unblockClient: async (id, reply) => {
-      const found = await ask((calls) => calls.call("unblockClient", id, reply));
-      return found.includes(true);
-    },
+    invalidate: (id, keys) => askForOne((calls) => calls.call("invalidate", id, keys)),
+    unblockClient: (id, reply) => askForOne((calls) => calls.call("unblockClient", id, reply)),
     scriptSeen: (sha, found) => {
       for (const { thread, index } of workers) {
         if (index !== worker.index) thread?.calls.notify("scriptSeen", sha, found);

@@ -80,6 +80,8 @@ export interface ListedClient {
   readonly state: ClientState;
   /** The command that it is blocked by; null for most. */
   readonly blocked: Blocked | null;
+  /** Whether other clients have redirected their invalidations to it; they may not any more. */
+  isRedirectTarget: boolean;
   /** Requests in flight. */
   readonly depth: number;
   /** Bytes received so far. */

@@ -20,6 +20,21 @@ const ALL_IN_RESP2 = "$-1\r\n";
 export type ToldClient = Pick<ListedClient, "protocol" | "subscriptions" | "push">;
 
 /**
+ * A client is to be told for others.
+ *
+ * @returns False when there is no such client.
+ */
+export function redirectTo(
+  clients: ReadonlyMap<number, Pick<ListedClient, "isRedirectTarget">>,
+  id: number,
+): boolean {
+  const client = clients.get(id);
+  if (client === undefined) return false;
+  client.isRedirectTarget = true;
+  return true;
+}
+
+/**
  * Gives an invalidation to the client that others redirect it to. In RESP2 it must be subscribed to
  * something, as in Redis; else it hears nothing.
  *

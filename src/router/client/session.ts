@@ -76,6 +76,7 @@ export class Session implements Client, ReplyHost, TurnWork {
   transaction: Transaction | null = null;
   watches: readonly WatchedSlot[] = NO_WATCHES;
   blocked: Blocked | null = null;
+  isRedirectTarget = false;
   links: readonly Link[] = NO_LINKS;
   subscriptions: ClientSubscriptions | null = null;
   isQueuedForTurnEnd = false;

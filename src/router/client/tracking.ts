@@ -35,6 +35,7 @@ import type { Client } from "./client.ts";
 import { Extras, type TrackingState } from "./extras.ts";
 import { INVALIDATE, invalidate, INVALIDATE_ALL } from "./invalidation.ts";
 import { TrackedServer, type TrackedServerUser } from "./tracked_server.ts";
+import type { Tracker } from "./trackers.ts";
 import { mergedOptions, type TrackingOptions } from "./tracking_options.ts";
 
 /** Pause before a server is asked again that a client wants to hear from, in milliseconds. */
@@ -47,7 +48,7 @@ const CACHING = {
 };
 
 /** See the drawing above. */
-export class Tracking implements TrackingState, TrackedServerUser, Ways {
+export class Tracking implements TrackingState, TrackedServerUser, Tracker, Ways {
   readonly client: Client;
   isBroken = false;
   isCaching = false;

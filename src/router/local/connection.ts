@@ -30,7 +30,7 @@ import {
   type LocalAnswer,
   type LocalCall,
 } from "./local_call.ts";
-import { mustWait } from "./tracking.ts";
+import { answerWhenHeard, mustWait } from "./tracking.ts";
 
 const OK = utf8("+OK\r\n");
 const PONG = utf8("+PONG\r\n");
@@ -43,10 +43,7 @@ export const CONNECTION_COMMANDS: Readonly<Record<string, LocalAnswer>> = {
     if (args.count > 2) return errorReply(wrongArity(command.name));
     const isSubscribed = client.protocol === 2 && client.subscriptions?.isSubscribed === true;
     const pong = isSubscribed ? pongWhileSubscribed(args) : args.count === 1 ? PONG : echo(args);
-    const tracking = client.extras?.tracking ?? null;
-    if (tracking === null) return pong;
-    // As from one server: not before what it has told.
-    return answerWhen(call, (answer) => tracking.hearAll(() => answer(pong)));
+    return answerWhenHeard(call, pong);
   },
   echo: ({ args }) => echo(args),
   quit: ({ client }) => {

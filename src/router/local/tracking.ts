@@ -7,6 +7,7 @@
 import { Encoder, errorReply, utf8 } from "../../resp/encoder.ts";
 import { latin1, latin1Bytes } from "../../resp/latin1.ts";
 import type { Client } from "../client/client.ts";
+import { redirectTo } from "../client/invalidation.ts";
 import { Tracking } from "../client/tracking.ts";
 import {
   conflictOf,
@@ -75,9 +76,24 @@ function switchOn(
       });
     });
   };
-  if (redirect === 0 || clients.has(redirect) || worker.peers === null) return start(true);
-  worker.peers.listClients({ ids: [redirect] })
-    .then((lines) => start(lines !== ""), () => start(false));
+  if (redirect === 0 || redirectTo(clients, redirect) || worker.peers === null) return start(true);
+  worker.peers.redirectTo(redirect).then(start, () => start(false));
+}
+
+/**
+ * Answers PING when its client has what the servers have told until now, as from one server: for itself, and for
+ * all that redirect to it.
+ */
+export function answerWhenHeard(call: LocalCall, pong: Uint8Array): Uint8Array | null {
+  const { id, extras, isRedirectTarget, shared: { trackers, worker: { peers } } } = call.client;
+  if (!isRedirectTarget && !extras?.tracking) return pong;
+  return answerWhen(call, (answer) => {
+    trackers.hearAll(id, () => {
+      if (!isRedirectTarget || peers === null) return answer(pong);
+      const answerNow = () => answer(pong);
+      peers.hearAll(id).then(answerNow, answerNow);
+    });
+  });
 }
 
 function caching({ client, args }: LocalCall): Uint8Array {

@@ -82,6 +82,72 @@ Deno.test("a PING is answered when the client that invalidations are redirected 
   });
 });
 
+for (const protocol of [2, 3]) {
+  const inProtocol = `of RESP${protocol}`;
+  const [told, toldAll, pong] = protocol === 3 ? [INVALIDATED, INVALIDATED_ALL, "+PONG\r\n"] : [
+    "*3\r\n$7\r\nmessage\r\n$20\r\n__redis__:invalidate\r\n*1\r\n$1\r\nk\r\n",
+    "*3\r\n$7\r\nmessage\r\n$20\r\n__redis__:invalidate\r\n$-1\r\n",
+    "*2\r\n$4\r\npong\r\n$0\r\n\r\n",
+  ];
+  /** Has one client listen, and another one read the key for it. */
+  const redirected = async (listener: RespClient, reader: RespClient) => {
+    if (protocol === 3) await listener.call("HELLO", 3);
+    const id = await listener.call("CLIENT", "ID") as number;
+    if (protocol === 2) await listener.call("SUBSCRIBE", "__redis__:invalidate");
+    assertEquals(await reader.call("CLIENT", "TRACKING", "ON", "REDIRECT", id), "OK");
+    assertEquals(await reader.call("GET", "k"), null);
+  };
+
+  Deno.test(`an invalidation comes before the answer to a PING of the client ${inProtocol} that it is redirected to`, async () => {
+    await startSlow(async (proxy, relay) => {
+      using listener = await proxy.client();
+      using reader = await proxy.client();
+      await redirected(listener, reader);
+      for (let i = 0; i < 2; i++) {
+        await write(proxy, relay);
+        await listener.send("PING");
+        await delay(PING_MS);
+        relay.release();
+        assertEquals([await next(listener), await next(listener)], [told, pong]);
+        await reader.call("GET", "k");
+      }
+      await reader.call("CLIENT", "TRACKING", "OFF");
+      await listener.send("PING");
+      assertEquals(await next(listener), pong);
+    });
+  });
+
+  Deno.test(`where what a server told is lost, the client ${inProtocol} that is told for another forgets everything before its PING is answered`, async () => {
+    await startSlow(async (proxy, relay) => {
+      using listener = await proxy.client();
+      using reader = await proxy.client();
+      await redirected(listener, reader);
+      await write(proxy, relay);
+      await listener.send("PING");
+      await delay(PING_MS);
+      relay.cut();
+      relay.release();
+      assertEquals([await next(listener), await next(listener)], [toldAll, pong]);
+    });
+  });
+
+  Deno.test(`a PING of the client ${inProtocol} that is told for another while a server is asked no more has it forget everything before`, async () => {
+    await startSlow(async (proxy, relay) => {
+      using listener = await proxy.client();
+      using reader = await proxy.client();
+      using other = await proxy.client();
+      await redirected(listener, reader);
+      await write(proxy, relay);
+      relay.stall();
+      assertMatch((await other.call("GET", "k") as Error).message, /no answer for 1000 ms/);
+      await listener.send("PING");
+      assertEquals([await next(listener), await next(listener)], [toldAll, pong]);
+      relay.release();
+      relay.resume();
+    });
+  });
+}
+
 Deno.test("where what a server told is lost, the client forgets everything before its PING is answered", async () => {
   await startSlow(async (proxy, relay) => {
     using reader = await proxy.client();

@@ -9,10 +9,13 @@ import { delay } from "@std/async/delay";
 import { ProxyProcess } from "../../support/proxy_process.ts";
 import { RedisServer } from "../../support/redis_server.ts";
 import type { RespClient } from "../../support/resp_client.ts";
+import { TcpRelay } from "../../support/tcp_relay.ts";
 
 const utf8 = new TextDecoder();
 /** So many clients are never all of one worker, but for one time in 30 000. */
 const MANY = 16;
+/** Long enough for a PING that waits for nobody, in milliseconds. */
+const PING_MS = 50;
 
 Deno.test("invalidations, pauses and monitors reach the clients of all workers", async (t) => {
   await using servers = await RedisServer.startMany(2);
@@ -82,4 +85,27 @@ Deno.test("invalidations, pauses and monitors reach the clients of all workers",
   );
 
   for (const client of clients) client.close();
+});
+
+Deno.test("a client has what it is told for readers of all workers before its PING is answered", async () => {
+  await using redis = await RedisServer.start();
+  await using relay = TcpRelay.start(redis.port);
+  await using proxy = await ProxyProcess.start({ servers: [relay], cpu: 2 });
+  using writer = await proxy.client();
+  using listener = await proxy.client();
+  const id = await listener.call("CLIENT", "ID") as number;
+  await listener.call("SUBSCRIBE", "__redis__:invalidate");
+  for (let i = 0; i < MANY; i++) {
+    using reader = await proxy.client();
+    assertEquals(await reader.call("CLIENT", "TRACKING", "ON", "REDIRECT", id), "OK");
+    assertEquals(await reader.call("GET", `k${i}`), null);
+    const isHeld = relay.hold("invalidate");
+    assertEquals(await writer.call("SET", `k${i}`, "v"), "OK");
+    await isHeld;
+    await listener.send("PING");
+    await delay(PING_MS);
+    relay.release();
+    const messages = [(await listener.read()).value, (await listener.read()).value];
+    assertEquals(messages, [["message", "__redis__:invalidate", [`k${i}`]], ["pong", ""]]);
+  }
 });
