@@ -28,6 +28,8 @@ const SERVER_CONNECTIONS = 4;
 const SERVER_CONNECTION_DESCRIPTORS = 2;
 /** Servers that are counted on where fewer are known. */
 const SERVERS_MIN = 16;
+/** Servers that must be reached where there are hardly any descriptors. */
+const SERVERS_LEAST = 8;
 /** Descriptors for the coordinator, the log, the dashboard's questions, and what comes unexpected. */
 const OTHER_DESCRIPTORS = 48;
 /** The same where there are hardly any: files that are written anew, a connection that is being accepted. */
@@ -73,15 +75,19 @@ export function descriptorsUsed(needs: DescriptorNeeds): number {
 
 /**
  * Decides what `free` descriptors are used for. Where there are too few, half are the clients'; less where the other
- * half would not do for a connection to each server, but a quarter at least.
+ * half would not do for a connection to each server, but a quarter at least unless even {@linkcode leastToServe} are
+ * lacking.
  *
  * @param free How many can be opened, none of the needs among what is open already.
  */
 export function planDescriptors(free: number, needs: DescriptorNeeds): DescriptorPlan {
   const httpConnections = httpConnectionsOf(free);
   const needed = keptFor(httpConnections, needs.workers, needs.servers);
-  const least = Math.min(leastKept(needs), Math.floor(free * 3 / 4));
-  const kept = Math.min(needed, Math.max(Math.floor(free / 2), least));
+  const least = Math.max(
+    leastToServe(needs) - 1,
+    Math.min(leastKept(needs), Math.floor(free * 3 / 4)),
+  );
+  const kept = Math.max(0, Math.min(needed, free - 1, Math.max(Math.floor(free / 2), least)));
   const clients = Math.max(1, Math.min(needs.clients, free - kept));
   const handles = Math.floor(Math.max(0, free - clients - needed) / needs.workers);
   const coversStart = kept >= neededToStart(httpConnections, needs);
@@ -90,10 +96,12 @@ export function planDescriptors(free: number, needs: DescriptorNeeds): Descripto
 }
 
 /**
- * Descriptors without which a proxy that is started serves nobody: for one client, a server's connection, and a
- * question of its own dashboard.
+ * Descriptors without which a proxy that is started serves nobody: for one client, connections to a few servers, a
+ * question of its own dashboard, and one about its health.
  */
-export const LEAST_TO_SERVE = OTHER_LEAST + OWN_QUESTION + 1 + 1;
+export function leastToServe(needs: DescriptorNeeds): number {
+  return leastKept({ ...needs, servers: Math.min(needs.servers, SERVERS_LEAST) }) + 1;
+}
 
 /** HTTP connections that a process with so many free descriptors may have at one time. */
 export function httpConnectionsOf(free: number): number {
@@ -109,7 +117,8 @@ function neededToStart(httpConnections: number, { workers, servers }: Descriptor
 
 /** What clients cannot be served without: a dashboard inside asks its own proxy and all servers, too. */
 function leastKept({ workers, servers }: DescriptorNeeds): number {
-  return OTHER_LEAST + OWN_QUESTION + (workers + 1) * Math.max(1, servers);
+  return OTHER_LEAST + OWN_QUESTION + HTTP_CONNECTION_DESCRIPTORS +
+    (workers + 1) * Math.max(1, servers);
 }
 
 function keptFor(httpConnections: number, workers: number, servers: number): number {

@@ -17,7 +17,7 @@ import {
   type DescriptorPlan,
   descriptorsUsed,
   descriptorsWanted,
-  LEAST_TO_SERVE,
+  leastToServe,
   planDescriptors,
 } from "../io/descriptors.ts";
 import type { ProxyStart } from "./proxy_start.ts";
@@ -103,12 +103,13 @@ export async function restThatFits(
  *
  * @throws {Error} When it cannot: it would look like one that runs, and hang.
  */
-export function refuseNoRoom({ workers }: ProxyStart): void {
-  const free = countFreeDescriptors(LEAST_TO_SERVE);
-  if (free >= LEAST_TO_SERVE) return;
+export function refuseNoRoom(start: ProxyStart): void {
+  const least = leastToServe(needsOf(start));
+  const free = countFreeDescriptors(least);
+  if (free >= least) return;
+  const { workers } = start;
   throw new Error(
-    `Too many open files: the start leaves ${free} that can be opened, and to serve clients takes ` +
-      `${LEAST_TO_SERVE} at least` +
+    `Too many open files: the start leaves ${free} that can be opened, and to serve clients takes ${least} at least` +
       (workers > 1 ? `; fewer than ${workers} workers (--cpu) open fewer` : ""),
   );
 }

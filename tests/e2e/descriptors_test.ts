@@ -72,15 +72,18 @@ for (const cpu of [1, 2]) {
   });
 }
 
-Deno.test("where hardly any clients fit, as many as the start tells are served by all workers", async () => {
-  await using redis = await RedisServer.start();
-  await using proxy = await ProxyProcess.start({ servers: [redis], cpu: 2, openFiles: 64 });
+Deno.test("where hardly any clients fit, as many as the start tells are served by all workers, and HTTP goes on", async () => {
+  await using first = await RedisServer.start();
+  await using second = await RedisServer.start();
+  const servers = [first, second];
+  await using proxy = await ProxyProcess.start({ servers, cpu: 2, openFiles: 72 });
   const told = /max_clients is 1000, .* at most (\d+) clients/;
   await until(() => told.test(proxy.stderr) && proxy.stderr.includes("this dashboard leads"));
   const max = Number(told.exec(proxy.stderr)?.[1]);
   const clients = await connectMany(proxy.port, max);
-  const answers = await Promise.all(clients.map((client) => ask(client, "SET a b\r\n")));
+  const answers = await Promise.all(clients.map((client, i) => ask(client, `SET ${i} b\r\n`)));
   assertEquals(answers, Array(max).fill("+OK\r\n"), proxy.stderr);
+  assertEquals(await statusOf(proxy.url("/healthz")), 200);
   for (const client of clients) client.close();
   assert(!proxy.stderr.includes("Too many open files"), proxy.stderr);
 });
@@ -132,7 +135,7 @@ for (const read_mode of ["byob", "direct"]) {
       await Deno.writeTextFile(file, configText({ embedded_dir: folder.dir, servers, read_mode }));
       const words = ["proxy", "-c", file, `--cpu=${cpu}`, `--addr=127.0.0.1:${port}`];
       const all = [...words, `--http-addr=127.0.0.1:${httpPort}`];
-      const child = startProgram(all, { TMPDIR: folder.dir }, undefined, [], 64);
+      const child = startProgram(all, { TMPDIR: folder.dir }, undefined, [], 72);
       const stopping = new AbortController();
       const answers = new Set<string>();
       const clients = Array.from(

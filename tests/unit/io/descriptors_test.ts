@@ -8,6 +8,7 @@ import { assertEquals } from "@std/assert";
 import {
   descriptorsUsed,
   descriptorsWanted,
+  leastToServe,
   planDescriptors,
 } from "../../../src/io/descriptors.ts";
 
@@ -23,7 +24,11 @@ Deno.test("clients, and what is kept for the rest, never are more than there is"
   for (const free of [1, 20, 177, 1_000, 4_000, 65_000]) {
     for (const each of [needs(10_000), needs(10_000, 8, 200), needs(500_000, 64, 1_000)]) {
       const { clients, kept } = planDescriptors(free, each);
-      assertEquals(clients >= Math.floor(free / 4) || clients === each.clients, true);
+      const isServed = free >= leastToServe(each);
+      assertEquals(
+        clients >= (isServed ? Math.floor(free / 4) : 1) || clients === each.clients,
+        true,
+      );
       assertEquals(clients + kept <= Math.max(free, 1), true);
     }
   }
@@ -33,7 +38,7 @@ Deno.test("half are the clients', if the rest is enough for a connection of each
   const clients = (free: number, workers: number, servers: number) =>
     planDescriptors(free, needs(10_000, workers, servers)).clients;
   assertEquals([clients(30, 1, 1), clients(200, 2, 4)], [15, 100]);
-  assertEquals([clients(15, 2, 1), clients(100, 4, 16)], [4, 25]);
+  assertEquals([clients(20, 2, 1), clients(100, 4, 16)], [5, 25]);
 });
 
 Deno.test("what is kept covers a start, unless there are very few", () => {
