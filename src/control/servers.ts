@@ -11,7 +11,8 @@ import type { TlsToServers } from "../io/tls.ts";
 import type { GroupRecord } from "../model/group.ts";
 import type { ServerRecord } from "../model/server.ts";
 import { keysIn, readInfo, type RedisInfo, runIdIn } from "../redis/info.ts";
-import { RedisConnection } from "../redis/connection.ts";
+import { RedisConnection, RedisUnreachableError } from "../redis/connection.ts";
+import { protocolHint } from "../redis/refusal.ts";
 import { rdbVersionOf, serverName } from "../redis/rdb_version.ts";
 import { RedisError, replyText } from "../redis/reply.ts";
 import { checkTree } from "../store/check.ts";
@@ -238,9 +239,7 @@ export async function checkFitMaster(control: Control, addr: string): Promise<vo
     using redis = await control.redis(addr);
     info = await readInfo(redis);
   } catch (error) {
-    const { message } = error as Error;
-    const cause = message.startsWith(addr) ? message : `${addr}: ${message}`;
-    throw new StoreError(`${cause}; start it first, or force it if it will answer later`);
+    throw new StoreError(whyNotAsked(addr, error as Error));
   }
   checkIsServer(addr, info);
   const { role, master } = replicationOf(info);
@@ -249,6 +248,14 @@ export async function checkFitMaster(control: Control, addr: string): Promise<vo
       `${addr} is a replica of ${master}: make it a master first (REPLICAOF NO ONE), or add its master`,
     );
   }
+}
+
+/** Why a server could not be asked, and what to do. Force helps only where nobody answers yet. */
+function whyNotAsked(addr: string, error: Error): string {
+  const cause = error.message.includes(addr) ? error.message : `${addr}: ${error.message}`;
+  if (!(error instanceof RedisUnreachableError)) return cause;
+  const hint = protocolHint(cause) || "start it first, or force it if it will answer later";
+  return `${cause}; ${hint}`;
 }
 
 /**

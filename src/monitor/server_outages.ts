@@ -15,6 +15,7 @@ import type { GroupRecord } from "../model/group.ts";
 import type { OutageKind } from "../model/outage_event.ts";
 import type { ServerRecord } from "../model/server.ts";
 import { keysIn, runIdIn } from "../redis/info.ts";
+import { protocolHint } from "../redis/refusal.ts";
 import type { ServerMonitor } from "./servers.ts";
 
 /**
@@ -45,17 +46,6 @@ const LOGIN_REFUSAL = /^(NOAUTH|WRONGPASS|NOPERM|ERR (invalid password|AUTH |Cli
 const LOGIN_HINT =
   "compare its requirepass and its users with password, backend_user and backend_password in config.ini, " +
   "and correct what is wrong: proxies that connect anew may be refused, too";
-
-/** What ends a connection where one end speaks TLS, or does not trust the other. */
-const TLS_FAULT = /\bTLS\b|fatal alert|certificate|corrupt message/i;
-const TLS_HINT =
-  "compare its TLS settings and its certificate with backend_tls, backend_tls_ca, backend_tls_cert and " +
-  "backend_tls_server_name in config.ini, and correct what is wrong";
-
-/** What the framer of replies says of what answers there. */
-const OTHER_PROTOCOL = "not Redis's protocol";
-const OTHER_HINT =
-  "look at what listens at this address: it is no Redis server, or one that speaks TLS";
 
 /** See the header. */
 export class ServerOutages {
@@ -155,11 +145,7 @@ export class ServerOutages {
       cause: problem,
       hint: isRefusal
         ? LOGIN_HINT
-        : TLS_FAULT.test(problem)
-        ? TLS_HINT
-        : problem.includes(OTHER_PROTOCOL)
-        ? OTHER_HINT
-        : downHint(server, others, this.#isFollowed()),
+        : protocolHint(problem) || downHint(server, others, this.#isFollowed()),
       forMs,
       // Nobody waits for a server that was taken out of service.
       onlyIfOpen: type === "offline",

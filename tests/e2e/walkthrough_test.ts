@@ -18,12 +18,27 @@ const QUICKSTART = new URL("../../docs/quickstart.md", import.meta.url);
 /** Longest time that one line may take, in milliseconds. */
 const LINE_MS = 60_000;
 
-/** The commands of the walk-through, without comments. */
-async function walkthrough(): Promise<string[]> {
-  const text = await Deno.readTextFile(QUICKSTART);
+/** What the document has its reader write and run. */
+interface Walkthrough {
+  /** The commands, without comments. */
+  readonly lines: readonly string[];
+  /** The keys of config.ini. */
+  readonly keys: Readonly<Record<string, string>>;
+  /** The password that each redis.conf is to have. */
+  readonly requirepass: string;
+}
+
+async function walkthrough(): Promise<Walkthrough> {
+  const [, text = ""] = (await Deno.readTextFile(QUICKSTART)).split("## A cluster from nothing");
   const block = /<!-- walkthrough -->\n([^]*?)<!-- \/walkthrough -->/.exec(text)?.[1] ?? "";
-  return block.split("\n").filter((line) => line.startsWith("    "))
-    .map((line) => line.replace(/ +#.*$/, "").trim());
+  return {
+    lines: block.split("\n").filter((line) => line.startsWith("    "))
+      .map((line) => line.replace(/ +#.*$/, "").trim()),
+    keys: Object.fromEntries(
+      text.matchAll(/^ {4}(\w+) = (.*)$/gm).map(([, key, value]) => [key, value]),
+    ),
+    requirepass: /`requirepass\s+(\S+)`/.exec(text)?.[1] ?? "",
+  };
 }
 
 for (const kind of ["zookeeper", "etcd"] as const) {
@@ -32,12 +47,15 @@ for (const kind of ["zookeeper", "etcd"] as const) {
 }
 
 async function walk(kind: "zookeeper" | "etcd"): Promise<void> {
-  const lines = await walkthrough();
+  const { lines, keys, requirepass } = await walkthrough();
   assert(lines.length > 12, `${lines.length} lines`);
   const remote = await (kind === "zookeeper" ? startZookeeper() : startEtcd());
   await using _server = remote.server;
   await using place = await StoreServer.make(remote);
-  await using servers = await RedisServer.startMany(3);
+  await using servers = await RedisServer.startMany(
+    3,
+    requirepass === "" ? {} : { args: ["--requirepass", requirepass] },
+  );
   const [redisPort, httpPort, dashboardPort] = [freePort(), freePort(), freePort()];
   const folder = await Deno.makeTempDir({ prefix: "codis-walk-" });
   const running: Child[] = [];
@@ -45,11 +63,10 @@ async function walk(kind: "zookeeper" | "etcd"): Promise<void> {
     await Deno.writeTextFile(
       `${folder}/config.ini`,
       configText({
+        ...keys,
         coordinator: kind,
         zk: remote.server.addr,
-        product: "test",
         dashboard_addr: `127.0.0.1:${dashboardPort}`,
-        proxy_id: "proxy_1",
         zk_session_timeout: 4000,
       }),
     );
@@ -61,7 +78,12 @@ async function walk(kind: "zookeeper" | "etcd"): Promise<void> {
       );
       if (words[0] === "redis-cli") {
         using client = await RespClient.connect(redisPort);
-        assertEquals(await client.call(...words.slice(3)), "OK", line);
+        const request = words.slice(3);
+        if (request[0] === "-a") {
+          assertEquals(await client.call("AUTH", request[1]!), "OK", line);
+          request.splice(0, 2);
+        }
+        assertEquals(await client.call(...request), "OK", line);
         continue;
       }
       assertEquals(words[0], "codis-proxy", line);

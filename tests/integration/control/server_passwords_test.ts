@@ -5,8 +5,9 @@
  * @module
  */
 
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertNotMatch, assertStringIncludes } from "@std/assert";
 import { Secret } from "../../../src/base/secret.ts";
+import { ApiError } from "../../../src/dashboard/page/api.js";
 import { DashboardServer } from "../../support/dashboard_server.ts";
 import { until } from "../../support/deadline.ts";
 import { ProxyProcess } from "../../support/proxy_process.ts";
@@ -121,4 +122,48 @@ Deno.test("a server that refuses us a command is named, with what to do", async 
     group_id: 1,
   });
   assertStringIncludes(text, remedy(a, "+info"));
+});
+
+Deno.test("a server that answers with an error is not to be started or forced: the password is named", async () => {
+  await using folder = await StoreFolder.make();
+  await using open = await RedisServer.start();
+  await using locked = await RedisServer.start({ args: ["--requirepass", PASSWORD] });
+  const store = await folder.open();
+  const refusal = async (auth: Secret, addr: string) => {
+    await using dashboard = await DashboardServer.start(store, {
+      auth: { user: "", password: auth },
+    });
+    const body = { type: "master", addr };
+    const { status, text } = await dashboard.ask("PUT", "/api/server_group/1/addServer", body);
+    assertEquals(status, 500, text);
+    return { text, mayBeForced: new ApiError(status, text).mayBeForced };
+  };
+  const none = new Secret("");
+  const one = new Secret(PASSWORD);
+  for (
+    const [auth, { addr }, remedy] of [
+      [one, open, "set requirepass there, or correct backend_password or password in config.ini"],
+      [none, locked, "set backend_password or password in config.ini"],
+      [
+        new Secret("wrong"),
+        locked,
+        'it has no user "default" with the password that is configured',
+      ],
+    ] as const
+  ) {
+    const { text, mayBeForced } = await refusal(auth, addr);
+    assertStringIncludes(text, `at ${addr}: `);
+    assertStringIncludes(text, remedy);
+    assertNotMatch(text, /start it/);
+    assertEquals(mayBeForced, false, text);
+  }
+  await using http = await DashboardServer.start(await folder.open("other"));
+  const other = await refusal(none, http.addr);
+  assertStringIncludes(other.text, "it is no Redis server");
+  assertEquals(other.mayBeForced, false, other.text);
+
+  await open.stop();
+  const { text, mayBeForced } = await refusal(one, open.addr);
+  assertStringIncludes(text, "start it first, or force it if it will answer later");
+  assertEquals(mayBeForced, true, text);
 });
