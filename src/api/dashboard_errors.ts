@@ -97,7 +97,7 @@ const HELP: readonly (readonly [RegExp, string])[] = [
     "start them again or, if they have surely ended, `codis-proxy config action remove-fence`",
   ],
   [
-    /^slot .*(is not online or migrate|has invalid group id)$/,
+    /^(slot .*(is not online or migrate|has invalid group id)|only \d+ of \d+ slots are initialized)$/,
     "`codis-proxy config check` says how to mend such slots",
   ],
 ];

@@ -8,7 +8,7 @@ import { SLOT_COUNT } from "../hash/slot_id.ts";
 import { encodeSlot, isUnderway, NO_GROUP, type SlotRecord } from "../model/slot.ts";
 import type { DecodedTree } from "./decoded_tree.ts";
 import type { ProductTree } from "./product_tree.ts";
-import { CONFIG, type Problem, type Repair, type Severity } from "./problem.ts";
+import { CONFIG, type Problem, type Repair, type Severity, warningAt } from "./problem.ts";
 
 /** What a rule finds about one slot; neighbours with the same finding become one problem. */
 interface Finding {
@@ -97,14 +97,22 @@ export const findBadMigrations = everySlot((slotId, slot, { tree, groupIds }) =>
   return { severity: "error", problem, fix };
 });
 
-/** One slot that is offline keeps every new proxy from serving any. */
+/**
+ * One slot that is offline keeps every new proxy from serving any. A product without a proxy is still being set up:
+ * there all of them may be offline, or none stored.
+ */
 export function findOfflineSlots(product: DecodedTree): Problem[] {
-  const isFresh = [...product.slots.values()].every((slot) => slot.state.status === "offline");
-  if (isFresh) return [];
+  const { slots, slotIds, proxies, tree: { paths } } = product;
+  const isFresh = [...slots.values()].every((slot) => slot.state.status === "offline");
+  if (isFresh && proxies.length === 0) return [];
+  if (slotIds.size === 0) {
+    const problem = "no slots are stored: no proxy can be set online";
+    return [warningAt(paths.slots, problem, `${CONFIG} slot init`)];
+  }
   return everySlot((_slotId, slot) =>
     slot.state.status !== "offline" ? undefined : {
       severity: "warning",
-      problem: "offline, though others are not: no proxy can be set online",
+      problem: `offline${isFresh ? "" : ", though others are not"}: no proxy can be set online`,
       fix: (range) => `${CONFIG} slot range-set ${range} <group_id> online`,
     }
   )(product);

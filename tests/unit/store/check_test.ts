@@ -6,6 +6,7 @@
 
 import { assertEquals } from "@std/assert";
 import type { EmbeddedCoordinator } from "../../../src/coordinator/embedded/embedded.ts";
+import { SLOT_COUNT } from "../../../src/hash/slot_id.ts";
 import { encodeMigrateTask } from "../../../src/model/migrate_task.ts";
 import { encodeProxy } from "../../../src/model/proxy.ts";
 import { encodeServer, type ServerType } from "../../../src/model/server.ts";
@@ -70,6 +71,15 @@ function task(slotId: number, groupId: number): string {
   });
 }
 
+const NO_PROXY: Edits = { [PATHS.proxies]: null, [PATHS.fences]: null };
+
+const ALL_OFFLINE: Edits = {
+  [PATHS.migrateTasks]: null,
+  ...Object.fromEntries(
+    Array.from({ length: SLOT_COUNT }, (_, id) => [PATHS.slot(id), slot(id, -1, "offline")]),
+  ),
+};
+
 interface Row {
   readonly name: string;
   readonly edits: Edits;
@@ -79,9 +89,24 @@ interface Row {
 const ROWS: readonly Row[] = [
   { name: "the good one", edits: {}, problems: [] },
   {
-    name: "no slots at all",
-    edits: { [PATHS.slots]: null, [PATHS.migrateTasks]: null },
+    name: "no slots at all, while no proxy is there",
+    edits: { [PATHS.slots]: null, [PATHS.migrateTasks]: null, ...NO_PROXY },
     problems: [],
+  },
+  {
+    name: "a proxy that waits for slots",
+    edits: { [PATHS.slots]: null, [PATHS.migrateTasks]: null },
+    problems: ["warning slots: no slots are stored: no proxy can be set online"],
+  },
+  {
+    name: "slots without groups, while no proxy is there",
+    edits: { ...ALL_OFFLINE, ...NO_PROXY },
+    problems: [],
+  },
+  {
+    name: "a proxy that waits for slots to have groups",
+    edits: ALL_OFFLINE,
+    problems: ["warning slots/slot_0: slots 0-1023: offline: no proxy can be set online"],
   },
   {
     name: "slots that are missing",
