@@ -59,6 +59,8 @@ import { COMPILED, VERSION } from "./version.ts";
 const BACKLOG_MS = 1_000;
 /** How long a change of password waits until the users in the store were read again; milliseconds. */
 const USERS_MS = 2_000;
+/** How long a process that ends waits for the proof that the other one is gone, which does not answer; milliseconds. */
+const GONE_MS = 3_000;
 /** Between two tries to be online, where there is no dashboard to ask; milliseconds. */
 const EMBEDDED_ASK_MS = 1_000;
 
@@ -268,12 +270,16 @@ class StartedProxy implements RunningProxy {
   /** The table is loaded. */
   #serve(): void {
     if (this.#stopping !== undefined) return;
-    if (this.#isServing) return this.#listings!.serving();
+    if (this.#isServing) return this.#isReady ? this.#listings!.serving() : undefined;
     this.#isServing = true;
     const { takeOver } = this.#processes;
     if (takeOver === undefined) this.#accept();
     else {
+      // From its answer on, the old process leaves entry and fence to this one.
+      const listed = () => this.#listings!.listed;
+      takeOver.onOldGone = async () => void await Promise.all([this.#setAlone(true), listed()]);
       takeOver.finish(this.#membership!, async () => {
+        if (this.#stopping !== undefined) return false;
         await this.#plane.bind(takeOver.place, true);
         this.#openAdmin(true);
         return await this.#accept();
@@ -328,11 +334,7 @@ class StartedProxy implements RunningProxy {
 
   /** From now on another process can take over from this one, where that is possible at all. */
   #waitForNew(): UpgradeOffer | undefined {
-    const { life, other, takeOver } = this.#processes;
-    if (takeOver !== undefined) {
-      const listed = () => this.#listings!.listed;
-      takeOver.onOldGone = async () => void await Promise.all([this.#setAlone(true), listed()]);
-    }
+    const { life, other } = this.#processes;
     return UpgradeOffer.open(life, {
       other,
       describe: () =>
@@ -379,7 +381,7 @@ class StartedProxy implements RunningProxy {
   async #stopAll(reason: string): Promise<void> {
     log.info("stopping: {reason}", { reason });
     clearTimeout(this.#loadingTimer);
-    const { life, other, takeOver } = this.#processes;
+    const { life, takeOver } = this.#processes;
     await this.#drainClients(!await takeOver?.giveBack());
     await this.#attached?.stop();
     this.#users?.stop();
@@ -387,10 +389,7 @@ class StartedProxy implements RunningProxy {
     await this.#membership!.stop();
     await this.#plane.close();
     this.#accessLog?.close();
-    const isKnown = await this.#offer?.stop() !== false &&
-      (!other.isThere || await takeOver?.stop() !== false);
-    // Two that stop at once have left entry and fence to each other.
-    if (other.hasLeft) await this.#membership!.registration.removeLeft();
+    const isKnown = await this.#leaveOther();
     await this.#coordinator!.close();
     await this.#admin?.shutdown();
     this.#configured[Symbol.dispose]();
@@ -401,8 +400,24 @@ class StartedProxy implements RunningProxy {
     this.#stopped.resolve();
   }
 
-  /** Leaves nothing of a start that failed. */
-  async undo(): Promise<void> {
+  /** Tells the other process, if there is one, that nobody is served here; returns whether it knows that. */
+  async #leaveOther(): Promise<boolean> {
+    const { other, takeOver } = this.#processes;
+    const isKnown = await this.#offer?.stop() !== false &&
+      (!other.isThere || await takeOver?.stop() !== false);
+    // One that is gone has heard nothing, and that it is gone is seen a moment later.
+    if (!isKnown) await other.untilGone(GONE_MS);
+    // Two that stop at once have left entry and fence to each other.
+    if (other.hasLeft) await this.#membership?.registration.removeLeft();
+    return isKnown;
+  }
+
+  /** Leaves nothing of a start that failed; one that was stopped meanwhile leaves nothing, either. */
+  undo(): Promise<void> {
+    return this.#stopping ??= this.#undoAll();
+  }
+
+  async #undoAll(): Promise<void> {
     clearTimeout(this.#loadingTimer);
     const { life, takeOver } = this.#processes;
     this.#configured[Symbol.dispose]();
@@ -410,11 +425,8 @@ class StartedProxy implements RunningProxy {
     await this.#plane.close();
     this.#accessLog?.close();
     await this.#attached?.stop();
-    if (takeOver !== undefined) {
-      await this.#membership?.stop();
-      await takeOver.stop();
-    }
-    life.end();
+    if (takeOver !== undefined) await this.#membership?.stop();
+    if (takeOver === undefined || await this.#leaveOther()) life.end();
     await this.#coordinator?.close();
     await this.#admin?.shutdown();
   }

@@ -1,5 +1,5 @@
 /**
- * The life of a process that is gone, as its successor finds it.
+ * The life of a process that is gone, or about to be, as others find it.
  *
  * @module
  */
@@ -23,6 +23,27 @@ export function deadLife(hostname: string = Deno.hostname(), uuid = crypto.rando
       } catch {
         // Whoever took its place has removed it.
       }
+    },
+  };
+}
+
+/** What is told of the life of a process that was killed, and ends when {@linkcode LockedLife.unlock} is called. */
+export interface LockedLife extends Disposable {
+  readonly text: string;
+  unlock(): void;
+}
+
+/** Makes one; disposing removes its file. */
+export function lockedLife(): LockedLife {
+  const { text, path, [Symbol.dispose]: remove } = deadLife();
+  const file = Deno.openSync(path, { write: true });
+  file.lockSync(true);
+  return {
+    text,
+    unlock: () => file.unlockSync(),
+    [Symbol.dispose]() {
+      file.close();
+      remove();
     },
   };
 }

@@ -141,6 +141,11 @@ export class Membership {
     return this.#follower.untilDone(action);
   }
 
+  /** The other process is gone, and the fence may be: makes sure of it, and loads the table behind it. */
+  async renew(): Promise<void> {
+    await this.registration.table.renew();
+  }
+
   /**
    * Registers; the rest follows from what the store says.
    *

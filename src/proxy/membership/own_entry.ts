@@ -6,7 +6,7 @@
 
 import { logger } from "../../base/log.ts";
 import type { Entry } from "../../coordinator/coordinator.ts";
-import { NodeExistsError, NoNodeError } from "../../coordinator/errors.ts";
+import { ClosedError, NodeExistsError, NoNodeError } from "../../coordinator/errors.ts";
 import type { Watch } from "../../coordinator/watch.ts";
 import { decodeProxy, isSameLife, type ProxyRecord } from "../../model/proxy.ts";
 import { encodeFenceNote } from "../../store/failover_rule.ts";
@@ -33,6 +33,9 @@ export class OwnEntry {
   /** Whose end proves the proxy's; see `setLife`. */
   #life: string;
   #hasFence = false;
+  /** The fence that is being made, if one is. */
+  #fencing: Promise<unknown> = Promise.resolve();
+  #isRemoved = false;
   #stepsBack = false;
 
   /** Writes nothing yet; `other` is another process with the same entry, at times. */
@@ -97,11 +100,21 @@ export class OwnEntry {
     return coordinator.watchData(paths.fence(this.record.addr));
   }
 
-  /** Fences our address. @returns Whether it was not fenced before. */
+  /**
+   * Fences our address.
+   *
+   * @returns Whether it was not fenced before.
+   * @throws {ClosedError} When our fence was removed for good.
+   */
   fence(): Promise<boolean> {
+    const { addr } = this.record;
+    if (this.#isRemoved) {
+      return Promise.reject(new ClosedError(this.store.paths.fence(addr), "create"));
+    }
     this.#hasFence = true;
-    const note = encodeFenceNote(this.#life, this.#stepsBack);
-    return createFence(this.store, this.record.addr, note);
+    const making = createFence(this.store, addr, encodeFenceNote(this.#life, this.#stepsBack));
+    this.#fencing = Promise.allSettled([this.#fencing, making]);
+    return making;
   }
 
   /** Notes in our fence that we follow the rule of failovers, from now on whenever it is made. */
@@ -148,11 +161,15 @@ export class OwnEntry {
   }
 
   /**
-   * Removes our fence, then our entry. A fence that another process has left is not ours to remove; and while
-   * another one serves for this proxy, both stay for it. Who is left has both to remove, in the middle of its start, too.
+   * Removes our fence, then our entry, for good. A fence that another process has left is not ours to remove; and
+   * while another one may serve for this proxy, both stay for it. Who is left has both to remove, in the middle of
+   * its start, too.
    */
   async remove(): Promise<void> {
-    if (this.#other.isThere) return;
+    if (!this.#other.keepOut()) return;
+    this.#isRemoved = true;
+    // It would be there again behind us.
+    await this.#fencing;
     if (this.#hasFence || this.#other.hasLeft) await deleteFence(this.store, this.record.addr);
     if (await this.load() !== undefined) await deleteProxy(this.store, this.record.id);
   }

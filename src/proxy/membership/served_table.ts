@@ -59,7 +59,7 @@ export class ServedTable {
   #hasTable = false;
   /** Whether slots could be changed since the table was read. */
   #isOld = false;
-  #isLoading = false;
+  #loading: Promise<void> | undefined;
   #mustLoad = false;
   /** Cancels the bound; requests are held, or refused, as long as it is set. */
   #endHold: (() => void) | undefined;
@@ -100,14 +100,16 @@ export class ServedTable {
 
   /** Whether the table is being loaded, or must be. */
   get isLoading(): boolean {
-    return this.#isLoading || this.#mustLoad || this.#isOld;
+    return this.#loading !== undefined || this.#mustLoad || this.#isOld;
   }
 
-  /** Loads the table until that has worked once after it was last asked for. */
-  async load(): Promise<void> {
+  /** Loads the table until that has worked once after it was last asked for; resolves then, or at the end. */
+  load(): Promise<void> {
     this.#mustLoad = true;
-    if (this.#isLoading) return;
-    this.#isLoading = true;
+    return this.#loading ??= this.#loadNow();
+  }
+
+  async #loadNow(): Promise<void> {
     const { timers, signal } = this.#options;
     const backoff = new Backoff(RETRY);
     while (this.#mustLoad && !signal.aborted) {
@@ -125,7 +127,7 @@ export class ServedTable {
         await sleep(backoff.nextMs(), signal, timers);
       }
     }
-    this.#isLoading = false;
+    this.#loading = undefined;
     if (this.#mustLoad) return; // stopped on the way
     this.#isOld = false;
     this.#resume();
@@ -184,15 +186,25 @@ export class ServedTable {
     for await (const fence of watch) {
       if (fence !== undefined) continue;
       log.warn("our fence was removed while we serve: holding requests until slots are reloaded");
-      this.#isOld = true;
-      this.#hold();
-      await retry(
-        () => this.#own.fence(),
-        (error) => log.warn("fence not made, trying again: {error}", { error }),
-        this.#options,
-      );
+      await this.#fenceAnew();
       this.load();
     }
+  }
+
+  /** Our fence may be gone: makes sure of it, and loads the table behind it. */
+  async renew(): Promise<void> {
+    await this.#fenceAnew();
+    await this.load();
+  }
+
+  async #fenceAnew(): Promise<void> {
+    this.#isOld = true;
+    this.#hold();
+    await retry(
+      () => this.#own.fence(),
+      (error) => log.warn("fence not made, trying again: {error}", { error }),
+      this.#options,
+    );
   }
 
   // -- pauses of this process --
@@ -248,7 +260,7 @@ export class ServedTable {
     if (gap !== this.#gaps) return;
     if (isInPlace) {
       // A table that is being loaded, because it was old before or since, resumes by itself.
-      if (!this.#isOld && !this.#isLoading) this.#resume();
+      if (!this.#isOld && this.#loading === undefined) this.#resume();
       return;
     }
     this.#isOld = true;

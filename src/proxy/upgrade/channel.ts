@@ -16,6 +16,9 @@
  *      │ heard ──────────────────────────────────────►  │ ends
  *      │ ◄──────────── applied, applied ────────────►   │ an action is in force here; all the time
  *
+ * An old process that ends before "ready" takes entry and fence with it, says that it has left, and lets nobody serve
+ * beside it any more; the new one then makes its own. After "ready" who is left has both to remove.
+ *
  * @module
  */
 

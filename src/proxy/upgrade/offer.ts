@@ -160,9 +160,9 @@ export class UpgradeOffer {
   /** From now on the new process may serve, and counts until it is surely gone. */
   #ready(): string {
     if (this.#state !== "joined") throw new Error("it took too long");
+    this.#subject.other.serves();
     this.#move("beside");
     this.#end();
-    this.#subject.other.serves();
     // What this process is about to answer, it does not wait with any more.
     return this.#subject.newestInHand();
   }
@@ -179,7 +179,7 @@ export class UpgradeOffer {
   /** The new process will be gone: returns whether this one serves on. */
   #stays(): boolean {
     if (this.#isLeaving && this.#subject.drain.callOff()) this.#isLeaving = false;
-    return !this.#isLeaving;
+    return !this.#isLeaving && !this.#subject.isStopping();
   }
 
   #ended(calls: RemoteCalls<NewCalls>): void {

@@ -6,7 +6,8 @@
  *
  * The old one waits for the new one from the moment on at which that may serve, not while it still reads the table.
  * To the coordinator, both are one proxy: same id, same address, same life, one entry, one fence. So an action
- * is answered only when it is in force in both, and the entry and the fence are removed by who is left.
+ * is answered only when it is in force in both, and the entry and the fence are removed by who is left. Until the
+ * new one may serve, that is the old one, which then does not let it serve any more.
  * The other one counts until it has said that it serves nobody any more, or is surely gone
  * (`base/process_life.ts`); that a connection to it has ended proves nothing.
  *
@@ -39,6 +40,8 @@ export class OtherProcess {
   #tell: ((action: string) => void) | undefined;
   /** Whether actions must be in force there, too: it may serve. */
   #mayServe = false;
+  /** Whether it may not from now on, if it did not before. */
+  #isKeptOut = false;
   #hasLeft = false;
   /** The newest action that is in force there; `""` for none. */
   #applied = "";
@@ -85,9 +88,25 @@ export class OtherProcess {
     return !this.isThere;
   }
 
-  /** It may serve from now on. */
+  /**
+   * It may serve from now on.
+   *
+   * @throws {Error} When it was kept from that.
+   */
   serves(): void {
+    if (this.#isKeptOut) throw new Error("it is ending");
     this.#mayServe = true;
+  }
+
+  /**
+   * Keeps one that may not serve yet from ever doing so beside this one, which ends.
+   *
+   * @returns Whether none serves beside this one, and none will.
+   */
+  keepOut(): boolean {
+    if (this.isThere && this.#mayServe) return false;
+    this.#isKeptOut = true;
+    return true;
   }
 
   /** It serves nobody any more, or never has; resolves when it may end, and with it what is its own. */

@@ -46,6 +46,9 @@ const ANSWER_MS = 60_000;
 /** How long it may take to know that a process is gone whose connection has ended, in milliseconds. */
 const ENDED_MS = 3_000;
 
+/** How long one that is about to end may take to remove its entry and its fence, in milliseconds. */
+const LEAVES_MS = 20_000;
+
 /** How long it may take to say whether it serves on, in milliseconds. */
 const GIVE_BACK_MS = 1_000;
 
@@ -57,6 +60,8 @@ export interface FollowedActions {
   untilDone(action: string): Promise<void>;
   /** The newest one in the store; `""` before the first. */
   newestStored(): Promise<string>;
+  /** Makes sure of the fence, and loads the table behind it. */
+  renew(): Promise<void>;
 }
 
 /** See the header. */
@@ -137,12 +142,14 @@ export class TakeOver {
     if (connection === undefined) throw cannot(UNREACHABLE);
     let takeOver: TakeOver | undefined;
     let hasEnded = false;
+    const end = Promise.withResolvers<void>();
     const calls: RemoteCalls<OldCalls> = openChannel(connection, {
       applied: (action) => other.hasApplied(action),
       stoppedListening: () => takeOver?.unsteer(),
       left: () => other.left(),
     }, () => {
       hasEnded = true;
+      end.resolve();
       takeOver?.ended();
     });
     // Before it waits for us, which it may do as soon as it has heard of us.
@@ -153,8 +160,12 @@ export class TakeOver {
       checkCalls(old);
       // From here on both stay in the stores that they are in.
       if (old.store !== await loadActionsBefore(store)) throw new Error(MOVES);
-      return takeOver = new TakeOver(coordinator, old, placeBeside(start, old), calls, other);
+      takeOver = new TakeOver(coordinator, old, placeBeside(start, old), calls, other);
+      if (hasEnded) takeOver.ended();
+      return takeOver;
     } catch (error) {
+      // One that has left ends in a moment, and with it its sockets.
+      if (!other.isThere) await inTime(end.promise, ENDED_MS);
       // What has ended has closed it.
       if (!hasEnded) connection.close();
       else {
@@ -190,8 +201,10 @@ export class TakeOver {
     try {
       return await answered(this.calls.call("ready"));
     } catch (error) {
-      if (!await this.#other.untilGone(ENDED_MS)) throw error;
+      // One that is about to end says so when it has taken away what it had at the coordinator.
+      if (!await this.#other.untilGone(this.#hasEnded ? ENDED_MS : LEAVES_MS)) throw error;
       log.warn("the old process is gone, which did not expect it: serving in its place");
+      await actions.renew();
       return await actions.newestStored();
     }
   }

@@ -6,13 +6,14 @@
  */
 
 import { assertEquals, assertRejects } from "@std/assert";
+import { delay } from "@std/async/delay";
 import { ConnectionLossError } from "../../../../src/coordinator/errors.ts";
 import {
   Registration,
   type RegistrationEvents,
   type RegistrationTimes,
 } from "../../../../src/proxy/membership/registration.ts";
-import { deleteFence } from "../../../../src/store/fences.ts";
+import { deleteFence, loadFences } from "../../../../src/store/fences.ts";
 import { changeProxyState, createProxy, deleteProxy } from "../../../../src/store/proxies.ts";
 import { type Store, StoreError } from "../../../../src/store/store.ts";
 import { until } from "../../../support/deadline.ts";
@@ -144,6 +145,68 @@ Deno.test("a process that runs on is not taken for one that was paused", async (
   await test.isAt("load");
   test.timers.advance(600_000);
   assertEquals(test.asked, ["load"]);
+});
+
+Deno.test("a fence that is being made when the proxy leaves is removed, too", async () => {
+  await using folder = await StoreFolder.make();
+  const store = await folder.openFilled("a:1");
+  const test = new TestRegistration(store);
+  const { coordinator, paths } = store;
+  const create = coordinator.create.bind(coordinator);
+  const [making, slow, made] = [1, 2, 3].map(() => Promise.withResolvers<void>());
+  coordinator.create = async (path, ...more) => {
+    if (path !== paths.fence(RECORD.addr)) return await create(path, ...more);
+    making!.resolve();
+    await slow!.promise;
+    return await create(path, ...more).finally(made!.resolve);
+  };
+  await test.registration.start();
+  await making!.promise;
+  const stopping = test.registration.stop();
+  await delay(50); // in which it would have removed what is not there yet
+  slow!.resolve();
+  await Promise.all([stopping, made!.promise]);
+  await coordinator.close();
+  assertEquals(await loadFences(await folder.open()), []);
+});
+
+Deno.test("a proxy that has left makes its fence no more, although it was looking for it", async () => {
+  await using folder = await StoreFolder.make();
+  const store = await folder.openFilled("a:1");
+  const test = new TestRegistration(store);
+  await test.registration.start();
+  await test.isAt("load");
+  const { coordinator } = store;
+  const children = coordinator.children.bind(coordinator);
+  const [looking, slow] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  coordinator.children = async (path) => {
+    looking.resolve();
+    await slow.promise;
+    return await children(path);
+  };
+  // It was paused, and looks whether its fence is there.
+  test.timers.pause(60_000);
+  test.registration.table.checkGap();
+  await looking.promise;
+  await test.registration.stop();
+  coordinator.children = children;
+  slow.resolve();
+  await delay(50); // in which it would be made again
+  assertEquals(await loadFences(store), []);
+});
+
+Deno.test("a table that is renewed is behind a fence, and was loaded since", async () => {
+  await using folder = await StoreFolder.make();
+  const store = await folder.openFilled("a:1");
+  await using test = new TestRegistration(store);
+  await test.registration.start();
+  await test.isAt("load");
+  await deleteFence(store, RECORD.addr);
+  const renewed = test.registration.table.renew();
+  assertEquals(test.asked, ["load", "held"]);
+  await renewed;
+  assertEquals(test.asked.slice(0, 3), ["load", "held", "load"]);
+  assertEquals(await loadFences(store), [RECORD.addr]);
 });
 
 Deno.test("who sets the proxy offline is heard; a lost entry is not taken for that", async () => {

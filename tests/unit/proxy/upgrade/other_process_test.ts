@@ -1,4 +1,4 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { ClosedError } from "../../../../src/coordinator/errors.ts";
 import { OtherProcess } from "../../../../src/proxy/upgrade/other_process.ts";
 
@@ -70,4 +70,12 @@ Deno.test("who waits is told when that is given up", async () => {
   await assertRejects(() => waiting, ClosedError);
   await assertRejects(() => other.untilApplied("0000000002", end.signal), ClosedError);
   other.left();
+});
+
+Deno.test("a process that was kept out never serves; one that may serve already is not kept out", () => {
+  const [joined, serving, alone] = [1, 2, 3].map(() => new OtherProcess());
+  for (const other of [joined!, serving!]) other.joined(false, "", () => {});
+  serving!.serves();
+  assertEquals([joined, serving, alone].map((other) => other!.keepOut()), [true, false, true]);
+  assertThrows(() => joined!.serves(), Error, "it is ending");
 });
