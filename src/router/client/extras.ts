@@ -108,9 +108,9 @@ export class Extras {
     }
   }
 
-  /** RESET, or the end of the client. */
+  /** RESET, or the end of the client. A reply that was not wanted, of RESET itself too, is left out. */
   reset(): void {
-    this.setReplyMode("on");
+    if (!this.#isSkipping) this.setReplyMode("on");
     this.#endMonitor?.();
     this.#endMonitor = null;
     this.endTracking();
