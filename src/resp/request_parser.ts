@@ -65,6 +65,8 @@ export class RequestParser implements Arguments {
   announced = 0;
   /** After `error`: the text of the error reply, without `-` and CR LF. */
   error = "";
+  /** Whether the last {@linkcode parse} has skipped empty requests. */
+  hasSkipped = false;
   /** Whether Redis's limits for clients that have not authenticated are lifted. */
   isAuthenticated = true;
 
@@ -122,6 +124,7 @@ export class RequestParser implements Arguments {
    */
   parse(bytes: Uint8Array, start: number, end: number): ParseOutcome {
     this.bytes = bytes;
+    this.hasSkipped = false;
     for (;;) {
       this.requestStart = this.#base = start;
       this.nextStart = start;
@@ -130,6 +133,7 @@ export class RequestParser implements Arguments {
         if (bytes[start] !== STAR) {
           const outcome = this.#parseInline(bytes, start, end);
           if (outcome !== "empty") return outcome;
+          this.hasSkipped = true;
           start = this.nextStart;
           continue;
         }
@@ -150,6 +154,7 @@ export class RequestParser implements Arguments {
           // "*0" and "*-1" ask for nothing: Redis skips them.
           start = this.#lengthEnd;
           this.#at = 0;
+          this.hasSkipped = true;
           continue;
         }
         this.announced = length;

@@ -101,6 +101,12 @@ export class Extras {
     this.endIfNone();
   }
 
+  /** A request without words came: Redis takes it for the next command, too. */
+  passedEmpty(): void {
+    if (this.#replyMode === "skip") this.setReplyMode("on");
+    this.endIfNone();
+  }
+
   /** Ends them when there is nothing extra any more. */
   endIfNone(): void {
     if (this.#replyMode === "on" && this.tracking === null && !this.isMonitor) {

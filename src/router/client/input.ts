@@ -143,7 +143,9 @@ export class Input implements SourceOwner, RoundMember {
         if (next === "wait") return this.#waitForTurn();
         isRefused = next === "refuse";
       }
-      switch (parser.parse(source.bytes, source.start, source.end)) {
+      const outcome = parser.parse(source.bytes, source.start, source.end);
+      if (parser.hasSkipped) client.extras?.passedEmpty();
+      switch (outcome) {
         case "request":
           if (isRefused) this.#refuse();
           else if (!this.#dispatch()) return;

@@ -47,6 +47,7 @@ const REPLY_CASES: readonly (readonly (readonly Word[])[])[] = [
   [["CLIENT", "REPLY", "SKIP"], ["CLIENT", "REPLY", "SKIP"], ["RESET"], ["PING", "1"]],
   [["MULTI"], ["RESET"], ["CLIENT", "REPLY", "SKIP"], ["RESET"], ["GET", "k"], ["GET", "k"]],
   [["CLIENT", "TRACKING", "ON"], ["GET", "k"], ["CLIENT", "REPLY", "SKIP"], ["RESET"], ["PING"]],
+  [["CLIENT", "REPLY", "SKIP"], [], ["PING", "1"], ["PING", "2"]],
 ];
 
 /** Of these Redis 7.0 leaves the connection open without a word, or shows what the client itself asks. */
