@@ -25,7 +25,7 @@ import { checkIsHere } from "../store/moves.ts";
 import { storeOf } from "../store/store.ts";
 import { webhookAuthority } from "./parts/attached_dashboard.ts";
 import { FILE_CHECKS, findFolders } from "./parts/config_files.ts";
-import { isOnDisk, ownToken } from "./parts/context.ts";
+import { COORDINATOR_MS, isOnDisk, ownToken } from "./parts/context.ts";
 import { CONFIG_FILE, PLACE_FLAGS } from "./parts/flags.ts";
 import { askProcess, documentOf, PROCESS_ADDR } from "./parts/process_http.ts";
 import { askOverTls } from "./parts/product_tls.ts";
@@ -40,9 +40,6 @@ import {
 } from "./parts/subcommand.ts";
 import { maskControls } from "./parts/table.ts";
 import { printChanges } from "./reload.ts";
-
-/** Longest time for the coordinator, in milliseconds. */
-const COORDINATOR_MS = 5_000;
 
 const AS_DASHBOARD: Flag = {
   name: "dashboard",

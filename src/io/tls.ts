@@ -89,3 +89,11 @@ export function tlsFailure(error: unknown): string {
   if (code === "ECONNRESET" || code === "EPIPE") return "it hung up during the TLS handshake";
   return `TLS: ${message.replace(/ \((SSL routines|os error)[^)]*\)/g, "")}`;
 }
+
+/** What ends a connection where one end speaks TLS, or does not trust the other. */
+const TLS_FAULT = /\bTLS\b|fatal alert|certificate|corrupt message/i;
+
+/** Whether a connection ended because its ends do not trust each other, or only one speaks TLS: a new one would too. */
+export function isTlsFault(cause: string): boolean {
+  return TLS_FAULT.test(cause);
+}

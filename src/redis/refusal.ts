@@ -5,13 +5,12 @@
  * @module
  */
 
+import { isTlsFault } from "../io/tls.ts";
 import { RedisError } from "./reply.ts";
 
 /** Commands with subcommands, which rules name as `client|list`. */
 const CONTAINERS = ["acl", "client", "config", "command", "function", "latency", "script"];
 
-/** What ends a connection where one end speaks TLS, or does not trust the other. */
-const TLS_FAULT = /\bTLS\b|fatal alert|certificate|corrupt message/i;
 const TLS_HINT =
   "compare its TLS settings and its certificate with backend_tls, backend_tls_ca, backend_tls_cert and " +
   "backend_tls_server_name in config.ini, and correct what is wrong";
@@ -23,7 +22,7 @@ const OTHER_HINT =
 
 /** What to do when a connection ends because the two ends speak differently; `""`: another cause. */
 export function protocolHint(cause: string): string {
-  if (TLS_FAULT.test(cause)) return TLS_HINT;
+  if (isTlsFault(cause)) return TLS_HINT;
   return cause.includes(OTHER_PROTOCOL) ? OTHER_HINT : "";
 }
 

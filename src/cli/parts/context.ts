@@ -39,6 +39,8 @@ import { parseWhole, parseWord } from "./arguments.ts";
 const DASHBOARD_WAIT_SECONDS_MAX = 3600;
 /** Time between two reads of the dashboard's record in the store, in milliseconds. */
 const STORED_POLL_MS = 200;
+/** Longest time for a command to reach the coordinator, in milliseconds. */
+export const COORDINATOR_MS = 5_000;
 /** How long the coordinator may take to say which dashboard leads, in milliseconds. */
 const FIND_LEADER_MS = 3_000;
 
@@ -211,7 +213,7 @@ export class CommandContext implements AsyncDisposable {
   /** Opens a coordinator; an error about a file that the config file names says in which line. */
   async #openPlaced(config: Config): Promise<Coordinator> {
     try {
-      return await openCoordinator(config);
+      return await openCoordinator(config, AbortSignal.timeout(COORDINATOR_MS));
     } catch (error) {
       throw config === this.#loaded?.config ? this.#loaded.entries.placed(error) : error;
     }

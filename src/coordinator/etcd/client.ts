@@ -12,6 +12,7 @@
 import { logger } from "../../base/log.ts";
 import type { Secret } from "../../base/secret.ts";
 import { Semaphore } from "../semaphore.ts";
+import { isTlsFault } from "../../io/tls.ts";
 import { startDeadline } from "../deadline.ts";
 
 /** PEM texts; all of them or none for the client's own certificate. */
@@ -31,8 +32,12 @@ export interface EtcdClientOptions {
   readonly tls: EtcdTls;
   /** Longest time that one endpoint may take for one call. */
   readonly attemptMs: number;
-  /** Called when no endpoint answers any more, once per endpoint that did not. */
-  onLost(): void;
+  /**
+   * Called when no endpoint answers any more, once per endpoint that did not.
+   *
+   * @param isUntrusted Whether they and we do not trust each other's certificates: waiting mends nothing.
+   */
+  onLost(isUntrusted: boolean): void;
 }
 
 /** Why a call failed. */
@@ -99,6 +104,8 @@ export class EtcdClient {
   #used: number;
   /** Endpoints left in a row without an answer from any. */
   #failures = 0;
+  /** Endpoints left in a row over TLS. */
+  #distrusts = 0;
   #problem = "no endpoint has answered";
   #token: string | undefined;
   readonly #inFlight = new Semaphore(CALLS_MAX);
@@ -198,6 +205,7 @@ export class EtcdClient {
       try {
         const answer = await this.#ask<T>(endpoint, path, body, deadlineMs);
         this.#failures = 0;
+        this.#distrusts = 0;
         return answer;
       } catch (error) {
         if (!(error instanceof EtcdError)) throw this.#fail(endpoint, error);
@@ -294,10 +302,12 @@ export class EtcdClient {
     });
     this.#used = (this.#used + 1) % this.#options.endpoints.length;
     this.#failures++;
+    this.#distrusts = isTlsFault(reason) ? this.#distrusts + 1 : 0;
     // Its other calls would wait in vain, as all do when a connection is lost.
     const cut = new EtcdError("unanswered", message);
     for (const over of [...this.#calls, ...this.#streams]) over.abort(cut);
-    if (this.#failures >= this.#options.endpoints.length) this.#options.onLost();
+    const { length } = this.#options.endpoints;
+    if (this.#failures >= length) this.#options.onLost(this.#distrusts >= length);
     return failure;
   }
 }

@@ -105,7 +105,11 @@ export class EtcdCoordinator implements Coordinator {
       auth,
       tls,
       attemptMs: Math.min(attemptMs, this.#callTimeoutMs),
-      onLost: () => this.#session.lose(),
+      onLost: (isUntrusted) => {
+        this.#session.lose();
+        // Later on a new certificate may be about to come.
+        if (isUntrusted && this.#isOpening) this.close();
+      },
     });
     this.#kv = new EtcdKv(this.#client);
     this.#session = new EtcdSession(this.#client, sessionTimeoutMs, {
@@ -120,7 +124,7 @@ export class EtcdCoordinator implements Coordinator {
    * Opens a session.
    *
    * @throws {CoordinatorError} When no endpoint grants one within the session timeout, or the call
-   * timeout where that is longer, or user and password are wrong.
+   * timeout where that is longer, or user, password or a certificate are refused.
    */
   static async open(options: EtcdOptions): Promise<EtcdCoordinator> {
     const coordinator = new EtcdCoordinator(options);

@@ -117,14 +117,16 @@ export class ZookeeperCoordinator implements Coordinator {
         problem: coordinator.#client.problem,
         seconds: waitMs / 1000,
       });
+    const began = performance.now();
     if (await coordinator.#state.isConnectedWithin(waitMs, options.signal, onSlow)) {
       return coordinator;
     }
+    const tookMs = Math.round(performance.now() - began);
     const { problem } = coordinator.#client;
     await coordinator.close();
     throw new CoordinatorError(
       ROOT_PATH,
-      `cannot open ZooKeeper "${servers}": no session within ${waitMs} ms: ${problem}`,
+      `cannot open ZooKeeper "${servers}": no session after ${tookMs} ms: ${problem}`,
     );
   }
 

@@ -4,7 +4,13 @@
  * @module
  */
 
-import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
 import { Secret } from "../../../src/base/secret.ts";
 import { parseConfig } from "../../../src/config/load.ts";
 import type { Coordinator } from "../../../src/coordinator/coordinator.ts";
@@ -14,6 +20,7 @@ import { openCoordinator } from "../../../src/coordinator/open.ts";
 import { callCli } from "../../support/cli_call.ts";
 import { firstOf, until } from "../../support/deadline.ts";
 import { EtcdServer } from "../../support/etcd_server.ts";
+import { freePort } from "../../support/free_port.ts";
 import { startEtcd } from "../../support/remote_coordinator.ts";
 import { TcpRelay } from "../../support/tcp_relay.ts";
 import { tlsFile } from "../../support/tls.ts";
@@ -94,6 +101,65 @@ Deno.test("etcd behind TLS is opened with its authority and our certificate", as
     callTimeoutMs: 500,
   });
   await assertRejects(() => untrusting, CoordinatorError, "certificate");
+});
+
+/** Runs a command with a config, and says how long it took to fail, in milliseconds, and why. */
+async function failing(folder: string, words: string[], keys: Record<string, string>) {
+  const file = `${folder}/config.ini`;
+  const own = Object.entries(keys).map(([key, value]) => `${key} = ${value}\n`).join("");
+  await Deno.writeTextFile(file, `proxy_id = a\ndashboard_addr = localhost:18087\n${own}`);
+  const began = performance.now();
+  const { code, stdout, stderr } = await callCli(...words, "-c", file);
+  assertEquals(code, 1, `${words}: ${stdout}${stderr}`);
+  return { tookMs: performance.now() - began, said: `${stdout}${stderr}` };
+}
+
+const READERS = [["check"], ["config", "check"], ["config", "dump"]];
+
+Deno.test("a certificate that is refused, by etcd or by us, is told at once: waiting mends nothing", async () => {
+  await using server = await EtcdServer.start({
+    scheme: "https",
+    args: [
+      ...[`--cert-file=${tlsFile("server")}`, `--key-file=${tlsFile("server-key")}`],
+      ...[`--trusted-ca-file=${tlsFile("ca")}`, "--client-cert-auth"],
+    ],
+  });
+  const folder = await Deno.makeTempDir();
+  try {
+    const [coordinator, zk] = ["etcd", server.url];
+    const refused = {
+      "ours is missing": { coordinator_ca: tlsFile("ca") },
+      "ours is another authority's": {
+        coordinator_ca: tlsFile("ca"),
+        coordinator_cert: tlsFile("other-client"),
+        coordinator_key: tlsFile("other-client-key"),
+      },
+      "etcd's is another authority's": {},
+    };
+    for (const [why, keys] of Object.entries(refused)) {
+      for (const words of READERS) {
+        const { tookMs, said } = await failing(folder, words, { coordinator, zk, ...keys });
+        assertMatch(said, /cannot open etcd .*(certificate|fatal alert)/i, `${why}: ${words}`);
+        assert(tookMs < 4_000, `${why}: ${words}: ${tookMs} ms: ${said}`);
+      }
+    }
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("commands wait 5 s for a coordinator that is away, whatever the session timeout", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    for (const [coordinator, name] of [["etcd", "etcd"], ["zookeeper", "ZooKeeper"]] as const) {
+      const keys = { coordinator, zk: `127.0.0.1:${freePort()}`, zk_session_timeout: "30000" };
+      const { tookMs, said } = await failing(folder, ["config", "check"], keys);
+      assertStringIncludes(said, `cannot open ${name}`);
+      assert(tookMs < 10_000, `${tookMs} ms: ${said}`);
+    }
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 });
 
 Deno.test("what cannot be used to open etcd is said before it is tried, with the line that says it", async () => {

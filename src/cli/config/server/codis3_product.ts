@@ -17,6 +17,7 @@ import { decodeRecord, integer, listOf, optional, recordOf, text } from "../../.
 import { decodeSentinels } from "../../../model/sentinels.ts";
 import { NO_GROUP, slotIn, type SlotRecord } from "../../../model/slot.ts";
 import { childrenIfThere, readIfThere, withPaths } from "../../../store/store.ts";
+import { COORDINATOR_MS } from "../../parts/context.ts";
 import { ImportError } from "./import_plan.ts";
 
 /** A product of Codis 3.2. */
@@ -133,7 +134,10 @@ async function openTree(
     if (tree === undefined) throw nothingThere(root, file);
     return [tree, () => Promise.resolve()];
   }
-  const session: Coordinator = await openCoordinator(config);
+  const session: Coordinator = await openCoordinator(
+    config,
+    AbortSignal.timeout(COORDINATOR_MS),
+  );
   return [session, () => session.close()];
 }
 
