@@ -161,7 +161,7 @@ export class Request extends RequestMarks {
   detour: Detour | null = null;
   /** The slot that it was in flight at; -1 for none, or several. */
   slotId = -1;
-  /** Whether the proxy has failed it. */
+  /** Whether the proxy has failed it, or its client has not sent the rest of it. */
   isFailed = false;
   /** Of a request that has parts: what carried the part that was answered last. */
   lastBackend: Carrier | null = null;

@@ -215,6 +215,19 @@ export class Link implements LinkedUser {
     this.#request!.cameLater(clientMs);
   }
 
+  /**
+   * The rest of that request will not come: unless it is settled, breaks the connection off.
+   *
+   * @param error What the request is answered with; empty: with nothing.
+   */
+  breakOffRequest(error: string): void {
+    if (this.#isGivenBack) return;
+    const request = this.#request!;
+    request.isFailed = true; // by its client: it does not count as the proxy's failure
+    if (error === "") request.isMuted = true;
+    this.breakOff(error || BACKEND_RESET);
+  }
+
   pushed(push: Uint8Array): void {
     this.#user.pushed(this, push);
   }

@@ -25,7 +25,6 @@ import { Link, type LinkUser } from "../backends/link.ts";
 import { admit } from "../dispatch/admit.ts";
 import { eventOf, logAccess, NO_KEY, noCommand } from "../dispatch/refused_access.ts";
 import {
-  BACKEND_RESET,
   privateConnectionsSpent,
   requestTooLarge,
   SLOT_NOT_READY,
@@ -299,10 +298,14 @@ export class PassThrough implements LinkUser {
     this.#client.resume();
   }
 
-  /** There will be no whole request: half of one is of no use to the server. */
-  abandon(text = BACKEND_RESET): void {
+  /**
+   * There will be no whole request: half of one is of no use to the server.
+   *
+   * @param error What it is answered with; empty: with nothing, as Redis, since its client sends no more.
+   */
+  abandon(error = ""): void {
     this.#isDiscarding = true;
     this.#slot?.server?.leavePrivateQueue(this.#client);
-    this.#link?.breakOff(text);
+    this.#link?.breakOffRequest(error);
   }
 }

@@ -274,7 +274,9 @@ export class Replies implements RequestOwner, SlowReader, BatchOwner {
 
   /** The proxy's error takes the reply's place. */
   failed(request: Request, text: string): void {
-    if (request.command !== null) this.#shared.stats.failures[request.command.id]!++;
+    if (request.command !== null && !request.isFailed) {
+      this.#shared.stats.failures[request.command.id]!++;
+    }
     if (this.isGone) {
       this.flightEnded(request);
       return recycleRequest(request);

@@ -140,6 +140,38 @@ Deno.test("a request of one key and many small values passes through, however la
   assertLess(await mostHeld(proxy, sending), HELD_BYTES_MAX);
 });
 
+/** What a server at a port sends to a client that ends its part in the middle of its last request. */
+async function halfAnswered(port: number, size: number, missing: number): Promise<string> {
+  using client = await RespClient.connect(port);
+  const bytes = encodeRequests([["GET", "half"], ["SET", "half", valueOf(size)]]);
+  await client.sendRaw(bytes.subarray(0, bytes.length - missing));
+  await client.closeWrite();
+  return textOf(await client.readToEnd());
+}
+
+Deno.test("half a request is not answered, however large, when its client has ended its part", async () => {
+  await using redis = await RedisServer.start();
+  await using proxy = await RouterServer.start({ servers: [redis] });
+  using direct = await redis.client();
+  await direct.call("SET", "half", "before");
+  for (const size of [10, 100_000, 600_000, 3 * MB, 20 * MB]) {
+    for (const missing of [1, 2, Math.floor(size / 3), size - 1, size + 2]) {
+      const expected = await halfAnswered(redis.port, size, missing);
+      assertEquals(expected, "$6\r\nbefore\r\n");
+      assertEquals(
+        await halfAnswered(proxy.port, size, missing),
+        expected,
+        `${missing} of ${size}`,
+      );
+    }
+  }
+  using client = await proxy.client();
+  assertEquals(await client.call("GET", "half"), "before");
+  // Nobody is woken by what is no failure of a server or of the proxy.
+  assertMatch(`${await client.call("INFO", "stats")}`, /total_failed_requests:0\r\n/);
+  await until(() => proxy.leftovers().length === 0);
+});
+
 Deno.test("a request that is too large is refused as soon as that is known, the rest read away", async () => {
   await using redis = await RedisServer.start();
   await using proxy = await RouterServer.start({
