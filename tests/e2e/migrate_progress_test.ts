@@ -8,6 +8,7 @@
 import { assert, assertEquals, assertGreater, assertStringIncludes } from "@std/assert";
 import { delay } from "@std/async/delay";
 import type { ClusterView } from "../../src/api/cluster_view.ts";
+import { slotsText } from "../../src/model/slot_ranges.js";
 import type { Child } from "../support/child.ts";
 import { DashboardProcess } from "../support/dashboard_process.ts";
 import { until } from "../support/deadline.ts";
@@ -175,6 +176,26 @@ for (const mode of ["", "--back", "--finish"]) {
     assert(arrived < 512, "slots whose migration had not started have arrived");
     await cluster.assertWhole();
     assertEquals((await waiting.ended).code, 1);
-    assertStringIncludes(waiting.stderr, "its task was cancelled");
+    assertStringIncludes(waiting.stderr, "not in group 2: their tasks were cancelled");
   });
 }
+
+Deno.test("slot migrate --wait fails when all slots were cancelled on their way, and only when they are back", async () => {
+  await using cluster = await Cluster.start(KEYS_PER_SECOND_TO_CANCEL);
+  const slotIds = Array.from({ length: 100 }, (_, id) => id);
+  const waiting = cluster.config("slot", "migrate", "0", "99", "2", "--wait");
+  await until(
+    async () => (await cluster.view()).slots.status.startsWith("m".repeat(slotIds.length)),
+    PATIENCE_MS,
+  );
+  const cancelling = cluster.config("slot", "cancel", "--back");
+  assertEquals((await cancelling.ended).code, 0, cancelling.stderr);
+
+  assertEquals([(await waiting.ended).code, waiting.stdout], [1, ""], waiting.stderr);
+  const { slots: { group, status }, migrations } = await cluster.view();
+  assertEquals([migrations, status], [[], "o".repeat(1024)]);
+  assertStringIncludes(waiting.stderr, " back to group 1\n");
+  const back = slotsText(slotIds.filter((slotId) => group[slotId] === 1));
+  assertStringIncludes(waiting.stderr, `${back} are not in group 2: their tasks were cancelled\n`);
+  await cluster.assertWhole();
+});

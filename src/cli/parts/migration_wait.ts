@@ -1,7 +1,8 @@
 /**
  * Queueing migration tasks, and waiting for them: what `--wait` does.
  *
- *     names before ─► queue ─► new names of our slots ─► poll ─► all gone: done
+ *     names before ─► queue ─► new names of our slots ─► poll ─► all have arrived: done
+ *                                                         ├─► one was cancelled: wait until it is back, and fail
  *                                                         ├─► one is stuck for too long: give up
  *                                                         ├─► no dashboard leads for too long: give up
  *                                                         └─► Ctrl-C: leave the tasks running
@@ -16,9 +17,11 @@ import type { RebalanceMove } from "../../api/answers.ts";
 import type { ClusterView, MigrationView } from "../../api/cluster_view.ts";
 import type { DashboardClient } from "../../api/dashboard_client.ts";
 import { DashboardError, DashboardUnreachableError } from "../../api/dashboard_errors.ts";
+import { slotsText } from "../../model/slot_ranges.js";
 import { deadFenceText, describeTotals } from "./migration_text.ts";
 import type { CommandOutput } from "./output.ts";
 import { Progress } from "./progress.ts";
+import { AwaitedSlots, goalOf } from "./awaited_slots.ts";
 import { countOf, maskControls } from "./table.ts";
 
 /** Time between two polls of the cluster, in milliseconds. */
@@ -29,6 +32,8 @@ const STUCK_MS = 60_000;
 const AWAY_MS = 60_000;
 /** The least HTTP status that says nothing about the request: 503 is that of a dashboard that stands by. */
 const SERVER_FAILURE = 500;
+/** Slots that have no task, among the names of tasks, which are digits. */
+const STRANDED = "stranded";
 /** Exit code of a program that Ctrl-C has stopped. */
 const INTERRUPTED = 130;
 
@@ -67,7 +72,7 @@ export type QueuedMove = Omit<RebalanceMove, "from_group">;
  *
  * @param queue Queues them; its answer becomes the output.
  * @param movesOf Which those are, by that answer; `undefined`: the dashboard is older, and does not say.
- * @throws {Error} When a task is stuck, or the dashboard is away, for too long; and as `queue`.
+ * @throws {Error} When a task was cancelled; when one is stuck, or the dashboard is away, for too long; and as `queue`.
  */
 export async function queueAndWait<T>(
   client: DashboardClient,
@@ -84,25 +89,24 @@ export async function queueAndWait<T>(
     progress.say(LEFT_RUNNING);
     return { exitCode: INTERRUPTED };
   }
-  const wait = new Wait(polls, before, targetsOf(movesOf(json), first, before), progress);
-  progress.say(`waiting for ${countOf(wait.count, "task")}; Ctrl-C leaves them running`);
-  if (!await wait.run(first)) {
-    progress.say(`${countOf(wait.left, "task")} of ${wait.count} left; ${LEFT_RUNNING}`);
+  const slots = new AwaitedSlots(before, targetsOf(movesOf(json), first, before));
+  if (!await new Wait(polls, slots, progress).run(first)) {
+    progress.say(`${countOf(slots.left, "task")} of ${slots.count} left; ${LEFT_RUNNING}`);
     return { exitCode: INTERRUPTED };
   }
-  wait.checkArrived();
-  return { json, text: `${countOf(wait.count, "slot")} moved` };
+  if (slots.cancelledText !== "") throw new Error(slots.cancelledText);
+  return { json, text: `${countOf(slots.count, "slot")} moved` };
 }
 
 /** The slots that were queued, and the group that each moves to. */
 function targetsOf(
   moves: readonly QueuedMove[] | undefined,
-  { migrations }: ClusterView,
+  { migrations, slots }: ClusterView,
   before: ReadonlySet<string>,
 ): Map<number, number> {
   if (moves === undefined) {
     const added = migrations.filter(({ name }) => !before.has(name));
-    return new Map(added.map(({ slot_id, to_group }) => [slot_id, to_group]));
+    return new Map(added.map((task) => [task.slot_id, goalOf(task, slots)]));
   }
   const targets = new Map<number, number>();
   for (const { from_slot, to_slot, to_group } of moves) {
@@ -171,69 +175,50 @@ class Polls {
 
 class Wait {
   readonly #polls: Polls;
-  /** The names of the tasks that were there before ours. */
-  readonly #before: ReadonlySet<string>;
-  readonly #targets: ReadonlyMap<number, number>;
+  readonly #slots: AwaitedSlots;
   readonly #progress: Progress;
-  /** Slots that have been seen where they were to go. */
-  readonly #arrived = new Set<number>();
-  /** Since when each task is stuck, by its name, by our clock. */
+  /** Since when each task is stuck, by its name, by our clock; and all slots that have none. */
   readonly #stuckSinceMs = new Map<string, number>();
-  /** How many tasks are not done. */
-  left = 0;
 
-  constructor(
-    polls: Polls,
-    before: ReadonlySet<string>,
-    targets: ReadonlyMap<number, number>,
-    progress: Progress,
-  ) {
+  constructor(polls: Polls, slots: AwaitedSlots, progress: Progress) {
     this.#polls = polls;
-    this.#before = before;
-    this.#targets = targets;
+    this.#slots = slots;
     this.#progress = progress;
-  }
-
-  /** How many slots are waited for. */
-  get count(): number {
-    return this.#targets.size;
   }
 
   /** @returns Whether our tasks are gone; false: we were interrupted before. */
   async run(first: ClusterView): Promise<boolean> {
+    const slots = this.#slots;
     for (let view: ClusterView | undefined = first; view !== undefined;) {
-      const tasks = view.migrations.filter(({ name, slot_id, to_group }) =>
-        !this.#before.has(name) && this.#targets.get(slot_id) === to_group
-      );
-      this.left = tasks.length;
-      this.#noteArrived(tasks, view);
-      if (tasks.length === 0) return true;
+      const news = slots.look(view);
+      const { tasks, left, count } = slots;
+      if (view === first && left > 0) {
+        this.#progress.say(`waiting for ${countOf(count, "task")}; Ctrl-C leaves them running`);
+      }
+      if (news !== "") this.#progress.say(news);
+      if (left === 0) return true;
       // An older dashboard does not send it.
       const isPaused = typeof view.migrations_paused_since === "number";
       if (isPaused) this.#stuckSinceMs.clear();
-      else for (const task of tasks) this.#checkStuck(task, view.at);
-      const text = isPaused ? PAUSED : describe(tasks, view);
-      this.#progress.show(this.count - tasks.length, this.count, text);
+      else this.#checkAll(view);
+      this.#progress.show(count - left, count, isPaused ? PAUSED : describe(tasks, view));
       await this.#polls.pause();
       view = await this.#polls.next();
     }
     return false;
   }
 
-  /** What comes later is not about our tasks: somebody may move a slot on that has arrived. */
-  #noteArrived(tasks: readonly MigrationView[], { slots }: ClusterView): void {
-    const moving = new Set(tasks.map(({ slot_id }) => slot_id));
-    for (const [slotId, group] of this.#targets) {
-      if (!moving.has(slotId) && slots.group[slotId] === group) this.#arrived.add(slotId);
-    }
-  }
-
-  /** @throws {Error} When a slot is not where it was to go: a task that has gone may have been cancelled. */
-  checkArrived(): void {
-    const other = [...this.#targets].find(([slotId]) => !this.#arrived.has(slotId));
-    if (other === undefined) return;
-    const [slotId, group] = other;
-    throw new Error(`slot ${slotId} is not in group ${group}: its task was cancelled`);
+  /** @throws {Error} When a task, or a slot that has none, has stood still for too long. */
+  #checkAll(view: ClusterView): void {
+    const { tasks, stranded } = this.#slots;
+    for (const task of tasks) this.#checkStuck(task, view.at);
+    if (stranded.length === 0) return void this.#stuckSinceMs.delete(STRANDED);
+    const stuckMs = this.#stuckMs(STRANDED);
+    if (stuckMs <= STUCK_MS) return;
+    throw new Error(
+      `no task has moved ${slotsText(stranded)} for ${Math.round(stuckMs / 1000)} s; ` +
+        "`codis-proxy config slot migrate` moves a slot on",
+    );
   }
 
   #checkStuck(task: MigrationView, viewAt: number): void {
@@ -241,15 +226,23 @@ class Wait {
       this.#stuckSinceMs.delete(task.name);
       return;
     }
-    const nowMs = performance.now();
-    const sinceMs = this.#stuckSinceMs.get(task.name) ?? nowMs;
-    this.#stuckSinceMs.set(task.name, sinceMs);
-    const stuckMs = Math.max(nowMs - sinceMs, viewAt - (task.problem_since ?? viewAt));
+    const stuckMs = Math.max(
+      this.#stuckMs(task.name),
+      viewAt - (task.problem_since ?? viewAt),
+    );
     if (stuckMs <= STUCK_MS) return;
     throw new Error(
       `slot ${task.slot_id} has not moved to group ${task.to_group} ` +
         `for ${Math.round(stuckMs / 1000)} s: ${task.problem || "in error"}; ${LEFT_RUNNING}`,
     );
+  }
+
+  /** How long what is known by `key` is stuck, now that it is. */
+  #stuckMs(key: string): number {
+    const nowMs = performance.now();
+    const sinceMs = this.#stuckSinceMs.get(key) ?? nowMs;
+    this.#stuckSinceMs.set(key, sinceMs);
+    return nowMs - sinceMs;
   }
 }
 

@@ -5,7 +5,7 @@
  */
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import type { MigrationTotals, MigrationView } from "../../../src/api/cluster_view.ts";
+import type { MigrationTotals, MigrationView, SlotsView } from "../../../src/api/cluster_view.ts";
 import { TASK, VIEW, VIEW_AT } from "../../support/cluster_view.ts";
 import { startProgram } from "../../support/proxy_process.ts";
 import { type Answer, json, OK, RecordingDashboard } from "../../support/recording_dashboard.ts";
@@ -157,7 +157,7 @@ Deno.test("--wait has nothing to wait for when nothing had to be queued", async 
   await using dashboard = dashboardOf([view()]);
   const child = start(dashboard, "slot", "rebalance", "--wait", "--output=table");
   assertEquals((await child.ended).code, 0);
-  assertEquals(child.stdout, "0 slots moved\n");
+  assertEquals([child.stdout, child.stderr], ["0 slots moved\n", ""]);
 });
 
 Deno.test("--wait gives up when a task stands still for more than a minute, and says why", async () => {
@@ -195,12 +195,149 @@ Deno.test("--wait has patience with migrations that are paused, and says that th
   );
 });
 
-Deno.test("--wait does not call done what somebody has cancelled", async () => {
+Deno.test("--wait does not call done what somebody has cancelled, and names all of it", async () => {
   await using dashboard = dashboardOf([view(), view(FIRST, SECOND), view()]);
   const child = start(dashboard, ...MIGRATE);
   const { code } = await child.ended;
   assertEquals([code, child.stdout], [1, ""]);
-  assertStringIncludes(child.stderr, "slot 5 is not in group 2: its task was cancelled");
+  assertEquals(
+    child.stderr.split("\n").at(-2),
+    "codis-proxy: slots 5-6 are not in group 2: their tasks were cancelled",
+  );
+});
+
+/** A look at slots 5 and 6 with our tasks, and where they are. */
+function seen(slots: SlotsAt, ...migrations: readonly MigrationView[]): Answer {
+  return json({ ...VIEW, slots: slotsAt(slots), migrations: [OTHER, ...migrations] });
+}
+
+/** The group and the state of slots, and where the keys of those come from that migrate. */
+type SlotsAt = Readonly<Record<number, readonly [group: number, letter: string, from?: number]>>;
+
+function slotsAt(slots: SlotsAt): SlotsView {
+  const froms = Object.entries(slots).filter(([, [, , from]]) => from !== undefined);
+  return {
+    ...VIEW.slots,
+    group: VIEW.slots.group.map((owner, id) => slots[id]?.[0] ?? owner),
+    status: [...VIEW.slots.status].map((letter, id) => slots[id]?.[1] ?? letter).join(""),
+    from: Object.fromEntries(froms.map(([id, [, , from]]) => [id, from!])),
+  };
+}
+
+const FORWARD = [2, "m", 1] as const;
+const BACKWARD = [1, "m", 2] as const;
+const HERE = [2, "o"] as const;
+const BACK_AGAIN = [1, "o"] as const;
+/** The first task, after a cancel. */
+const TURNED: MigrationView = { ...FIRST, to_group: 1, phase: "moving back" };
+
+Deno.test("--wait fails when a slot that was moving is cancelled, after it is back", async () => {
+  // From the moment of the cancel on; or a look misses how it went back; or not even that it moved.
+  const ways: readonly (readonly Answer[])[] = [
+    [
+      seen({ 5: FORWARD, 6: FORWARD }, FIRST, SECOND),
+      seen({ 5: FORWARD, 6: HERE }, TURNED),
+      seen({ 5: [2, "p"], 6: HERE }, TURNED),
+      seen({ 5: BACKWARD, 6: HERE }, TURNED),
+    ],
+    [seen({ 5: FORWARD, 6: FORWARD }, TURNED, SECOND)],
+    [seen({ 5: FORWARD, 6: FORWARD }, FIRST, SECOND)],
+    [seen({ 5: [1, "p"], 6: FORWARD }, FIRST, SECOND)],
+  ];
+  for (const way of ways) {
+    await using dashboard = dashboardOf([view(), ...way, seen({ 5: BACK_AGAIN, 6: HERE })]);
+    const child = start(dashboard, ...MIGRATE);
+    const { code } = await child.ended;
+    assertEquals([code, child.stdout], [1, ""], child.stderr);
+    const lines = child.stderr.trimEnd().split("\n");
+    assertEquals(lines.at(-1), "codis-proxy: slot 5 is not in group 2: its task was cancelled");
+    const told = lines.filter((line) => line.startsWith("task was cancelled: "));
+    const isSeen = way.some(({ body }) => body.includes("moving back"));
+    assertEquals(told, isSeen ? ["task was cancelled: slot 5 moves back to group 1"] : []);
+    // One before the tasks are queued, then every look until it is back.
+    assertEquals(
+      dashboard.requests.filter((path) => path.startsWith("GET")).length,
+      2 + way.length,
+    );
+  }
+});
+
+Deno.test("--wait is content with a slot that was cancelled twice, and arrives after all", async () => {
+  await using dashboard = dashboardOf([
+    view(),
+    seen({ 5: FORWARD, 6: FORWARD }, FIRST, SECOND),
+    seen({ 5: BACKWARD, 6: HERE }, TURNED),
+    seen({ 5: FORWARD, 6: HERE }, FIRST),
+    seen({ 5: HERE, 6: HERE }),
+  ]);
+  const child = start(dashboard, ...MIGRATE);
+  assertEquals([(await child.ended).code, child.stdout], [0, DONE], child.stderr);
+});
+
+Deno.test("--wait does not mind what becomes of a slot that has arrived, seen there or not", async () => {
+  const theirs = { ...FIRST, name: "0000000009", to_group: 9 };
+  for (
+    const moved of [
+      seen({ 5: HERE, 6: HERE }, theirs),
+      seen({ 5: [2, "p"], 6: HERE }, theirs),
+      seen({ 5: [9, "m", 2], 6: HERE }, theirs),
+    ]
+  ) {
+    await using dashboard = dashboardOf([
+      view(),
+      seen({ 5: FORWARD, 6: FORWARD }, FIRST, SECOND),
+      moved,
+    ]);
+    const child = start(dashboard, ...MIGRATE);
+    assertEquals([(await child.ended).code, child.stdout], [0, DONE], child.stderr);
+  }
+});
+
+Deno.test("--wait calls a slot cancelled that another task takes there, or elsewhere, later", async () => {
+  const theirs = { ...FIRST, name: "0000000009" };
+  for (
+    const taken of [
+      seen({ 5: BACK_AGAIN, 6: HERE }, theirs),
+      seen({ 5: FORWARD, 6: HERE }, theirs),
+      seen({ 5: [9, "m", 1], 6: HERE }, { ...theirs, to_group: 9 }),
+    ]
+  ) {
+    await using dashboard = dashboardOf([
+      view(),
+      seen({ 5: FORWARD, 6: FORWARD }, FIRST, SECOND),
+      seen({ 5: BACKWARD, 6: HERE }, TURNED),
+      taken,
+    ]);
+    const child = start(dashboard, ...MIGRATE);
+    assertEquals([(await child.ended).code, child.stdout], [1, ""]);
+    assertStringIncludes(child.stderr, "slot 5 is not in group 2: its task was cancelled");
+  }
+});
+
+Deno.test("--wait is not over while a slot migrates, though its task cannot be seen just now", async () => {
+  await using dashboard = dashboardOf([
+    view(),
+    seen({ 5: FORWARD, 6: FORWARD }, FIRST, SECOND),
+    seen({ 5: FORWARD, 6: HERE }),
+    seen({ 5: FORWARD, 6: HERE }, FIRST),
+    seen({ 5: HERE, 6: HERE }),
+  ]);
+  const child = start(dashboard, ...MIGRATE);
+  assertEquals([(await child.ended).code, child.stdout], [0, DONE], child.stderr);
+  assertEquals(dashboard.requests.filter((path) => path.startsWith("GET")).length, 5);
+});
+
+Deno.test("--wait knows a task that goes back also where the dashboard does not say what moves", async () => {
+  for (const slot of [FORWARD, BACKWARD, [2, "p"] as const]) {
+    await using dashboard = dashboardOf([
+      view(),
+      seen({ 5: slot }, TURNED),
+      seen({ 5: BACK_AGAIN }),
+    ]);
+    const child = start(dashboard, "slot", "rebalance", "--wait");
+    assertEquals([(await child.ended).code, child.stdout], [1, ""], child.stderr);
+    assertStringIncludes(child.stderr, "slot 5 is not in group 2: its task was cancelled");
+  }
 });
 
 Deno.test("Ctrl-C ends the wait and leaves the migration running, and says so", async () => {
