@@ -139,6 +139,11 @@ export class TrackedServer implements LinkUser, RouteBackend {
 
   /** Calls `done` once, when what the server has told until now was heard, or is known to be lost. */
   hearAll(done: () => void): void {
+    if (this.#state === "opening" && (this.#wasReady || this.#waiting.length > 0)) {
+      // What waits here comes before. If it fails, the client is told of it in this turn.
+      this.#configured.push(() => queueMicrotask(() => this.hearAll(done)));
+      return;
+    }
     const link = this.#listener ?? this.#link;
     // What does not track yet, or no more, has nothing to tell.
     if (!this.#wasReady || link === null) return done();

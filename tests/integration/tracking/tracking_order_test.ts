@@ -7,7 +7,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { RedisServer } from "../../support/redis_server.ts";
-import type { RespClient } from "../../support/resp_client.ts";
+import { encodeRequests, RespClient, type Word } from "../../support/resp_client.ts";
 import { RouterServer } from "../../support/router_server.ts";
 import { TcpRelay } from "../../support/tcp_relay.ts";
 
@@ -147,6 +147,30 @@ for (const protocol of [2, 3]) {
     });
   });
 }
+
+/** What a server at a port answers to requests that come all at once. */
+async function answers(port: number, requests: readonly (readonly Word[])[]): Promise<string> {
+  using client = await RespClient.connect(port);
+  await client.sendRaw(encodeRequests([...requests, ["QUIT"]]));
+  return utf8.decode(await client.readToEnd()).replace(/\$2\r\nid\r\n:\d+/, "");
+}
+
+Deno.test("in a pipeline, too, a PING is answered behind what the client's own writes invalidate", async () => {
+  await using redis = await RedisServer.start();
+  await using servers = await RedisServer.startMany(2);
+  await using proxy = await RouterServer.start({ servers });
+  const tracking = [["HELLO", "3"], ["CLIENT", "TRACKING", "ON"]];
+  const written = (key: string) => [["GET", key], ["SET", key, "1"], ["PING"]];
+  for (
+    const requests of [
+      [...tracking, ...written("a")],
+      [...tracking, ...written("b"), ["SELECT", "1"], ...written("b")],
+      [...tracking, ["GET", "c"], ["SELECT", "2"], ["SELECT", "0"], ["SET", "c", "1"], ["PING"]],
+    ]
+  ) {
+    assertEquals(await answers(proxy.port, requests), await answers(redis.port, requests));
+  }
+});
 
 Deno.test("where what a server told is lost, the client forgets everything before its PING is answered", async () => {
   await startSlow(async (proxy, relay) => {
