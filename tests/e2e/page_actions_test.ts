@@ -531,6 +531,46 @@ async function keepsFocusWhenGroupIsGone(place: PagePlace): Promise<void> {
   assertEquals(await tab.page.locator('dialog [name="force"]').count(), 0);
 }
 
+async function dropsOldAnswersWhenGroupIsGone(place: PagePlace): Promise<void> {
+  const { server } = place;
+  const tab = await visit(place, "groups/64");
+  const withoutGroup = () => {
+    server.edit = (view) => ({ ...view, groups: view.groups.filter(({ id }) => id !== 64) });
+  };
+  await openDialog(tab, "Add server …");
+  await fillIn(tab, { addr: "10.0.1.9:6379" });
+  const keys = "10.0.1.9:6379 holds 3 keys, which it would lose: force it if they are not needed";
+  server.answers.push({ status: 500, body: keys });
+  await dialogButton(tab, "Add server").press("Enter");
+  await tab.page.getByText(keys).waitFor();
+  await fillIn(tab, { force: true });
+  withoutGroup();
+  await tab.page.getByText("there is no group 64 any more").waitFor();
+  const dialog = await tab.text("dialog");
+  assert(!dialog.includes(keys) && !dialog.includes("Add it anyway"), dialog);
+  await tab.page.locator("dialog :focus").waitFor();
+
+  await tab.page.keyboard.press("Escape");
+  server.edit = (view) => view;
+  await openDialog(tab, "Drain …");
+  await tab.page.locator("dialog .plan").getByText("4 slots").first().waitFor();
+  withoutGroup();
+  await tab.page.getByText("there is no group 64 any more").waitFor();
+  assertEquals(await tab.page.locator("dialog .plan").count(), 0);
+  assertEquals(await dialogButton(tab, "Drain").isEnabled(), false);
+}
+
+async function keepsFocusAfterRemoval(place: PagePlace): Promise<void> {
+  const { server } = place;
+  const tab = await visit(place, "groups/64");
+  await openDialog(tab, "Remove …");
+  await dialogButton(tab, "Remove group").press("Enter");
+  await tab.page.locator("dialog").waitFor({ state: "detached" });
+  server.edit = (view) => ({ ...view, groups: view.groups.filter(({ id }) => id !== 64) });
+  await until(async () => !(await tab.text("main")).includes("Drain …"));
+  assertEquals(await tab.ask("document.activeElement.id"), "main");
+}
+
 const PROMISES: readonly PagePromise[] = [
   ["explains dead fences and removes them", showsWhatStopsEverything],
   ["asks before it does anything, and then does exactly that", asksFirst, true],
@@ -541,6 +581,8 @@ const PROMISES: readonly PagePromise[] = [
     "keeps the focus in a dialog, and offers no force, when its group is gone",
     keepsFocusWhenGroupIsGone,
   ],
+  ["shows no plan and no refusal of a group that is gone", dropsOldAnswersWhenGroupIsGone],
+  ["keeps the focus in the content when a group has been removed", keepsFocusAfterRemoval],
   ["asks for the token where it is needed, and keeps it out of addresses", logsIn],
   ["lets slots be chosen with pointer and keys", choosesSlots, true],
   ["keeps what it knew while the dashboard is out of reach", outlivesTheDashboard, true],

@@ -116,7 +116,9 @@ function ActionDialog({ action, preset, view, onClose, onShown }) {
   const fields = neededFields(action, values, refusal?.mayBeForced === true);
   const wrong = fields.map((field) => fieldProblem(field, values[field.name])).find(Boolean) ??
     action.problem?.(values, view) ?? "";
-  const words = wrong === "" || action.fields === undefined ? action.words(values, view) : [];
+  // What was planned or refused before was about something else than what is wrong now.
+  const isRight = wrong === "";
+  const words = isRight ? action.words(values, view) : [];
 
   const filled = { values, view, isDisabled: state === "sending", onChange: setValues };
 
@@ -145,21 +147,18 @@ function ActionDialog({ action, preset, view, onClose, onShown }) {
         noValidate
         onSubmit=${(/** @type {Event} */ event) => {
           event.preventDefault();
-          if (wrong === "" && state === "asking" && plan.isReady) carryOut();
+          if (isRight && state === "asking" && plan.isReady) carryOut();
         }}
       >
         <${Fields} ...${filled} fields=${fields.filter((field) => !field.afterRefusal)} />
-        <div class="words">
-          ${wrong === "" ? null : html`<p class="wrong">${wrong}</p>`}
-          ${words.map((sentence) => html`<p>${sentence}</p>`)}
-        </div>
-        <${Plan} action=${action} plan=${plan} />
-        <${RefusalText} refusal=${refusal} />
-        <${Fields} ...${filled} fields=${fields.filter((field) => field.afterRefusal)} />
+        <${Words} wrong=${wrong} words=${words} />
+        ${isRight ? html`<${Plan} action=${action} plan=${plan} />` : null}
+        <${RefusalText} refusal=${isRight ? refusal : null} />
+        <${Fields} ...${filled} fields=${fields.filter((field) => isRight && field.afterRefusal)} />
         <${Buttons}
           action=${action}
           isSending=${state === "sending"}
-          isReady=${wrong === "" && state !== "sending" && plan.isReady}
+          isReady=${isRight && state !== "sending" && plan.isReady}
           onClose=${onClose}
         />
       </form>
@@ -281,6 +280,16 @@ function usePreview({ preview }, values, isPaused, onNoToken) {
     return () => void (isWanted = false);
   }, [question, isPaused]);
   return state;
+}
+
+/** @param {{ wrong: string, words: readonly string[] }} props */
+function Words({ wrong, words }) {
+  return html`
+    <div class="words">
+      ${wrong === "" ? null : html`<p class="wrong">${wrong}</p>`}
+      ${words.map((sentence) => html`<p>${sentence}</p>`)}
+    </div>
+  `;
 }
 
 /** @param {{ action: Action, plan: PlanState }} props */

@@ -14,7 +14,7 @@ import { AccessView } from "./access.js";
 import { currentToken, logOut, onLogin } from "./api.js";
 import { concernsOf } from "./attention.js";
 import { usePicture } from "./cluster.js";
-import { focusFirst, focusMain, isFocusLost, useFocusInside } from "./focus.js";
+import { focusFirst, focusMain, isFocusLost, useFocusInside, useFocusOn } from "./focus.js";
 import { clockTime, counted, duration, peerUrl } from "./format.js";
 import { Groups } from "./groups.js";
 import { html } from "./html.js";
@@ -88,6 +88,7 @@ export function App() {
   // There is nothing to see without a login.
   const isShut = picture.wantsToken && view === null && areThereUsers();
   useFocusOf(isShut);
+  const main = useFocusOn();
   return html`
     <a class="skip" href="#main" onClick=${skipToMain}>Skip to content</a>
     <header class="head">
@@ -109,7 +110,9 @@ export function App() {
         <${StatusLine} picture=${picture} />
       </section>
     `}
-    <main id="main" tabindex="-1" class=${picture.problem === "" || isShut ? "" : "stale"}>
+    <main id="main" ref=${main} tabindex="-1" class=${picture.problem === "" || isShut
+      ? ""
+      : "stale"}>
       ${isShut
         ? html`<${LoginView} />`
         : view === null

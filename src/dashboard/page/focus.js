@@ -15,6 +15,20 @@ export function isFocusLost() {
   return document.activeElement === null || document.activeElement === document.body;
 }
 
+/**
+ * Keeps the focus inside an element of which the part with the focus has gone: the element itself has it then.
+ *
+ * @returns {{ current: HTMLElement | null }} For the element.
+ */
+export function useFocusOn() {
+  const place = useRef(/** @type {HTMLElement | null} */ (null));
+  const hadFocus = place.current?.contains(document.activeElement) === true;
+  useLayoutEffect(() => {
+    if (hadFocus && isFocusLost()) place.current?.focus({ preventScroll: true });
+  });
+  return place;
+}
+
 /** Gives the focus to the content of the page. */
 export function focusMain() {
   document.getElementById("main")?.focus();

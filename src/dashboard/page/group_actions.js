@@ -59,6 +59,7 @@ export const GROUP_ACTIONS = {
     title: ({ group }) => `Remove group ${group}`,
     verb: "Remove group",
     isRisky: true,
+    problem: ({ group }, view) => goneProblem(group, view),
     words: ({ group }, view) => [
       `Group ${group} and its ${counted(serversOf(view, group).length, "server")} are removed ` +
       "from the cluster. The Redis servers keep running and keep their data.",
@@ -75,6 +76,7 @@ export const GROUP_ACTIONS = {
     verb: "Drain",
     fields: [DELAY_FIELD],
     start: () => ({ delay: "0" }),
+    problem: ({ group }, view) => goneProblem(group, view),
     words: ({ group }) => [
       `All slots of group ${group} and their keys move to the other groups. Clients keep working. ` +
       "Then the group can be removed.",
@@ -183,7 +185,7 @@ export const GROUP_ACTIONS = {
       ZONE_FIELD,
     ],
     start: () => ({ zone: "" }),
-    problem: ({ zone }) => zoneProblem(zone),
+    problem: ({ group, zone }, view) => goneProblem(group, view) || zoneProblem(zone),
     words: ({ addr, zone }) =>
       String(zone).trim() === "" ? [`${addr} is in no zone then.`] : [
         `Proxies with read_from = nearest prefer ${addr} when it is in their zone, and none of its group ` +
@@ -203,6 +205,7 @@ export const GROUP_ACTIONS = {
     title: ({ addr }) => `Remove ${addr}`,
     verb: "Remove server",
     isRisky: true,
+    problem: ({ group }, view) => goneProblem(group, view),
     words: ({ group, addr }) => [
       `${addr} is removed from group ${group}. The Redis server keeps running, keeps its data and ` +
       "keeps replicating its master.",
@@ -218,6 +221,7 @@ export const GROUP_ACTIONS = {
     title: ({ group }) => `Switch the master of group ${group}`,
     verb: "Switch",
     isRisky: true,
+    problem: ({ group }, view) => goneProblem(group, view),
     words: ({ group }, view) => {
       const master = serversOf(view, group).find(({ type }) => type === "master");
       return [
@@ -240,6 +244,7 @@ export const GROUP_ACTIONS = {
     title: ({ group, addr }) => `Make ${addr} the master of group ${group}`,
     verb: "Promote",
     isRisky: true,
+    problem: ({ group }, view) => goneProblem(group, view),
     fields: [
       {
         name: "force",
