@@ -14,7 +14,7 @@ import { askOverTls } from "./parts/product_tls.ts";
 import { type FlagValues, readValue, type Subcommand } from "./parts/subcommand.ts";
 import { countOf } from "./parts/table.ts";
 
-/** Time between two questions how many clients are left, in milliseconds. */
+/** Time between two questions whether it is over, in milliseconds. */
 const ASK_MS = 200;
 /** How much longer than the config says a drain may take, in milliseconds: what is in flight is finished. */
 const FINISH_MS = 15_000;
@@ -25,8 +25,8 @@ export const drainCommand: Subcommand = {
   summary: "Let the clients of a proxy on this machine go, each between two requests.",
   details:
     "The proxy says 503 at /healthz, and stops accepting clients after drain_delay. Clients in a transaction, " +
-    "with WATCH or blocked have until drain_timeout. The command ends when no client is left; the proxy runs on " +
-    "without clients until it is stopped.",
+    "with WATCH or blocked have until drain_timeout. The command ends when no client is accepted any more and none is " +
+    "left; the proxy runs on without clients until it is stopped.",
   flags: [CONFIG_FILE, PROCESS_ADDR],
   run: runDrain,
 };
@@ -39,10 +39,11 @@ async function runDrain(values: FlagValues): Promise<number> {
   await ask(values, "POST", "/api/drain", token);
   const endMs = performance.now() + config.drainDelayMs + config.drainTimeoutMs + FINISH_MS;
   for (;;) {
-    const { sessions } = await ask(values, "GET", "/healthz", token);
-    if (sessions === 0) break;
+    const { status, sessions } = await ask(values, "GET", "/healthz", token);
+    // Without clients, too, it accepts more until then.
+    if (status === "drained") break;
     if (performance.now() > endMs) {
-      throw new Error(`${countOf(sessions, "client")} are left at ${addr}`);
+      throw new Error(`${addr} has not let its clients go: ${countOf(sessions, "client")} left`);
     }
     await delay(ASK_MS);
   }
@@ -56,7 +57,7 @@ async function ask(
   method: "GET" | "POST",
   path: string,
   token: Secret,
-): Promise<{ sessions: number }> {
+): Promise<{ status: string; sessions: number }> {
   const answer = await askProcess(values, method, path, token);
   if (answer === undefined) {
     throw new Error(`no answer from a proxy at ${processAddr(values)}: nothing listens there`);

@@ -45,6 +45,8 @@ export interface AdminSubject {
   isServing(): boolean;
   /** Whether clients are let go, or have been. */
   isDraining(): boolean;
+  /** Whether they have been: none is accepted any more, and none is left. */
+  isDrained(): boolean;
   /** Lets the clients go; resolves when none is left. */
   drain(): Promise<void>;
   /** Who may change anything. */
@@ -176,6 +178,8 @@ async function healthz(subject: AdminSubject): Promise<Response> {
   return json({
     status: isHealthy
       ? "ok"
+      : subject.isDrained()
+      ? "drained"
       : subject.isDraining()
       ? "draining"
       : isServing
@@ -188,7 +192,7 @@ async function healthz(subject: AdminSubject): Promise<Response> {
   }, isHealthy ? 200 : 503);
 }
 
-/** Lets the clients go; `GET /healthz` says how many are left. */
+/** Lets the clients go; `GET /healthz` says how many are left, and when that is over. */
 function drain(subject: AdminSubject): Response {
   subject.drain();
   return json({ status: "draining" }, 202);

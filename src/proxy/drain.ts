@@ -40,6 +40,7 @@ export class Drain {
   readonly #plane: DataPlane;
   readonly #hurry = new AbortController();
   #running: Promise<void> | undefined;
+  #isOver = false;
   /** Calls it off; undefined when that cannot be any more. */
   #callOff: (() => void) | undefined;
 
@@ -50,6 +51,11 @@ export class Drain {
   /** Whether it has begun. */
   get hasBegun(): boolean {
     return this.#running !== undefined;
+  }
+
+  /** Whether no client is accepted any more, and none is left. */
+  get isOver(): boolean {
+    return this.#isOver;
   }
 
   /** Waits for nobody any more: clients finish what is in flight, and no more. */
@@ -96,6 +102,7 @@ export class Drain {
       ended.abort();
     }
     await this.#plane.drainSessions(FINISH_MS);
+    this.#isOver = true;
     log.info("no client is left");
   }
 }

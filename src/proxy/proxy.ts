@@ -222,6 +222,7 @@ class StartedProxy implements RunningProxy {
         clientsMax: () => this.#configured.clientsMax,
         isServing: () => this.#isReady,
         isDraining: () => this.#drain.hasBegun,
+        isDrained: () => this.#drain.isOver,
         drain: () => this.#drainClients(),
         policy: this.#policy,
         running: this.#start.running,

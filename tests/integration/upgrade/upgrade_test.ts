@@ -4,7 +4,7 @@
  * @module
  */
 
-import { assert, assertEquals, assertLess, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertLess, assertRejects, assertStringIncludes } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { createClient } from "redis";
 import { callCli } from "../../support/cli_call.ts";
@@ -174,7 +174,26 @@ Deno.test("codis-proxy drain lets the clients go, also where the proxy serves th
   assertEquals(ended, { code: 0, stdout, stderr: "" });
   assertLess(performance.now() - startedMs, DRAIN_TIMEOUT_MS);
   const health = await fetch(proxy.url("/healthz"));
-  assertEquals([health.status, (await health.json()).sessions], [503, 0]);
+  const { status, sessions } = await health.json();
+  assertEquals([health.status, status, sessions], [503, "drained", 0]);
+});
+
+Deno.test("codis-proxy drain ends when no client is accepted any more, also where there is none", async () => {
+  for (const config of [{}, { drain_delay: 2 }]) {
+    for (const cpu of [1, 2]) {
+      await using proxy = await ProxyProcess.start({ servers, config, cpu });
+      const http = `--http-addr=127.0.0.1:${proxy.httpPort}`;
+      const drain = startProgram(["drain", "-c", `${proxy.folder}/config.ini`, http]);
+      if ("drain_delay" in config) {
+        const health = async () => (await (await fetch(proxy.url("/healthz"))).json()).status;
+        await until(async () => await health() === "draining");
+        using late = await proxy.client();
+        assertEquals(await late.call("PING"), "PONG");
+      }
+      assertEquals((await drain.ended).code, 0, drain.stderr);
+      await assertRejects(() => proxy.client(), Deno.errors.ConnectionRefused);
+    }
+  }
 });
 
 Deno.test("with nobody to take over from, a process starts as usual", async () => {
