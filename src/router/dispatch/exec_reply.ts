@@ -12,9 +12,11 @@ import { clock } from "../../base/clock.ts";
 import { elementsOf } from "../../resp/elements.ts";
 import { arrayHeader, errorReply } from "../../resp/encoder.ts";
 import { RequestParser } from "../../resp/request_parser.ts";
+import type { Command } from "../../command/command.ts";
 import type { Client } from "../client/client.ts";
 import type { EverywhereCommand, LaterCommand, Transaction } from "../client/transaction.ts";
 import { answerLocally } from "../local/answer.ts";
+import { SUBSCRIPTION_KINDS } from "../pubsub/kinds.ts";
 import type { Request, RequestOwner } from "../request.ts";
 import { errorText, ExecLeads } from "./exec_leads.ts";
 import { executeElsewhere } from "./fan_out.ts";
@@ -129,6 +131,8 @@ export class ExecReply implements RequestOwner {
         });
       }
       client.replies.capture((reply) => {
+        // An acknowledgement is a push, which CLIENT REPLY OFF does not hold back, as it does EXEC's reply.
+        if (request.isMuted && isAcknowledged(command, reply)) client.replies.push(reply);
         replies.splice(place, 0, reply);
         next();
       }, () => answerLocally(client, command, parser));
@@ -156,6 +160,13 @@ export class ExecReply implements RequestOwner {
 
 function isEverywhere(command: LaterCommand): command is EverywhereCommand {
   return "database" in command;
+}
+
+function isAcknowledged({ name }: Command, reply: Uint8Array): boolean {
+  return reply[0] !== MINUS &&
+    SUBSCRIPTION_KINDS.some(({ subscribe, unsubscribe }) =>
+      name === subscribe || name === unsubscribe
+    );
 }
 
 /** The longest null, `*-1` and a line end; an array with something in it has more bytes. */

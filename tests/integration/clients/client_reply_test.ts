@@ -44,6 +44,12 @@ const REPLY_CASES: readonly (readonly (readonly Word[])[])[] = [
   ],
   [["CLIENT", "REPLY", "OFF"], ["DBSIZE"], ["GET", "big"], ["RESET"], ["PING"]],
   [["CLIENT", "REPLY", "SKIP"], ["RESET"], ["PING", "1"], ["RESET"]],
+  [
+    ["CLIENT", "REPLY", "OFF"],
+    ...[["MULTI"], ["PING"], ["SUBSCRIBE", "a"], ["PING", "x"], ["UNSUBSCRIBE"], ["EXEC"]],
+    ...[["PING"], ["CLIENT", "REPLY", "ON"], ["PING"]],
+  ],
+  [["CLIENT", "REPLY", "OFF"], ["MULTI"], ["SUBSCRIBE", "a"], ["EXEC"], ["RESET"], ["PING", "1"]],
   [["CLIENT", "REPLY", "SKIP"], ["CLIENT", "REPLY", "SKIP"], ["RESET"], ["PING", "1"]],
   [["MULTI"], ["RESET"], ["CLIENT", "REPLY", "SKIP"], ["RESET"], ["GET", "k"], ["GET", "k"]],
   [["CLIENT", "TRACKING", "ON"], ["GET", "k"], ["CLIENT", "REPLY", "SKIP"], ["RESET"], ["PING"]],
