@@ -13,7 +13,7 @@
 
 import { logger } from "../../base/log.ts";
 import type { RemoteCalls } from "../../base/remote_call.ts";
-import type { ProcessLife } from "../../base/process_life.ts";
+import { isSurelyGone, type ProcessLife } from "../../base/process_life.ts";
 import { canSharePort } from "../../io/listen.ts";
 import { listenLocally } from "../../io/local_socket.ts";
 import type { ProxyRecord } from "../../model/proxy.ts";
@@ -76,6 +76,10 @@ export class UpgradeOffer {
   readonly #listener: Deno.Listener;
   #state: OfferState = "alone";
   #calls: RemoteCalls<NewCalls> | undefined;
+  /** The life of the process that has joined last. */
+  #life = "";
+  /** Whether that one has not said that it has left, and cannot be told anything any more. */
+  #isCutOff = false;
   /** Whether a new process has listened, and clients are let go, or are about to be. */
   #isLeaving = false;
   #hasStoppedListening = false;
@@ -114,7 +118,8 @@ export class UpgradeOffer {
       listening: () => this.#listening(),
       applied: (action) => this.#subject.other.hasApplied(action),
       stopping: () => this.#stays(),
-      left: () => this.#subject.other.left(),
+      // One that was refused is not the one that is there.
+      left: async () => calls === this.#calls ? await this.#subject.other.left() : undefined,
     };
     const calls: RemoteCalls<NewCalls> = openChannel(connection, own, () => this.#ended(calls));
   }
@@ -136,6 +141,8 @@ export class UpgradeOffer {
     log.info("process {pid}, version {version}, is about to take over", { pid, version });
     this.#move("joined");
     this.#calls = calls;
+    this.#life = life;
+    this.#isCutOff = false;
     const late = setTimeout(() => {
       log.error("process {pid} was not ready in {s} s: not taken over", {
         pid,
@@ -185,6 +192,7 @@ export class UpgradeOffer {
   #ended(calls: RemoteCalls<NewCalls>): void {
     if (calls !== this.#calls) return;
     this.#end();
+    this.#isCutOff = true;
     if (this.#state === "joined") this.#subject.other.left();
     else this.#subject.other.lost();
   }
@@ -212,11 +220,13 @@ export class UpgradeOffer {
   /**
    * Nobody is served here any more.
    *
-   * @returns Whether the new process, if there is one, knows that.
+   * @returns Whether the new process, if there may be one, knows that.
    */
   async stop(): Promise<boolean> {
     this.#listener.close();
-    return this.#calls === undefined || await tellLeft(this.#calls);
+    if (this.#calls !== undefined) return await tellLeft(this.#calls);
+    // One that was not ready in time lives until it notices that.
+    return !this.#isCutOff || isSurelyGone(this.#life);
   }
 
   #move(next: OfferState): void {

@@ -141,7 +141,7 @@ export class TakeOver {
     const connection = await connectTo(description);
     if (connection === undefined) throw cannot(UNREACHABLE);
     let takeOver: TakeOver | undefined;
-    let hasEnded = false;
+    let [hasJoined, hasEnded] = [false, false];
     const end = Promise.withResolvers<void>();
     const calls: RemoteCalls<OldCalls> = openChannel(connection, {
       applied: (action) => other.hasApplied(action),
@@ -157,6 +157,7 @@ export class TakeOver {
     try {
       const who = { ...ownCalls(), pid: Deno.pid, version: VERSION, life };
       const old = await answered(calls.call("join", who));
+      hasJoined = true;
       checkCalls(old);
       // From here on both stay in the stores that they are in.
       if (old.store !== await loadActionsBefore(store)) throw new Error(MOVES);
@@ -167,8 +168,10 @@ export class TakeOver {
       // One that has left ends in a moment, and with it its sockets.
       if (!other.isThere) await inTime(end.promise, ENDED_MS);
       // What has ended has closed it.
-      if (!hasEnded) connection.close();
-      else {
+      if (!hasEnded) {
+        if (hasJoined) await tellLeft(calls);
+        if (!hasEnded) connection.close();
+      } else {
         other.lost();
         if (await other.untilGone(ENDED_MS)) return undefined;
       }

@@ -13,7 +13,10 @@ import {
   openChannel,
   ownCalls,
 } from "../../../../src/proxy/upgrade/channel.ts";
+import { OtherProcess } from "../../../../src/proxy/upgrade/other_process.ts";
+import { lockedLife } from "../../../support/process_life.ts";
 import { StoreFolder } from "../../../support/store.ts";
+import { until } from "../../../support/deadline.ts";
 import { openOffer } from "../../../support/upgrade_offer.ts";
 
 const NEW: NewCalls = {
@@ -89,3 +92,46 @@ for (const isInTime of [true, false]) {
     await offer.stop();
   });
 }
+
+for (const isGone of [false, true]) {
+  const what = isGone ? "was killed needs" : "lost its connection gets";
+  Deno.test(`a new process that joined and ${what} ${isGone ? "no" : "a"} proof of the old one's end`, async () => {
+    await using folder = await StoreFolder.make();
+    const store = await folder.openFilled("x:1");
+    const life = ProcessLife.begin("of the old one");
+    using newLife = lockedLife();
+    const other = new OtherProcess();
+    const offer = openOffer(life, () => store, { other });
+    const connection = await connectLocally(life.socketPath);
+    const calls = openChannel<OldCalls>(connection, NEW, () => {});
+    await calls.call("join", { ...ownCalls(), pid: 1, version: "9.9.9", life: newLife.text });
+    connection.close();
+    await until(() => !other.isThere);
+    if (isGone) newLife.unlock();
+    assertEquals(await offer.stop(), isGone);
+    life.end();
+  });
+}
+
+Deno.test("a process that is refused says for itself alone that it has left", async () => {
+  await using folder = await StoreFolder.make();
+  const store = await folder.openFilled("x:1");
+  const [life, newLife] = ["the old one", "the new ones"].map(ProcessLife.begin);
+  const other = new OtherProcess();
+  const offer = openOffer(life!, () => store, { other });
+  const connections = [
+    await connectLocally(life!.socketPath),
+    await connectLocally(life!.socketPath),
+  ];
+  const [first, second] = connections.map((each) => openChannel<OldCalls>(each, NEW, () => {}));
+  const who = { ...ownCalls(), pid: 1, version: "9.9.9", life: newLife!.text };
+  await first!.call("join", who);
+  await assertRejects(() => second!.call("join", who), Error, "taken over from already");
+  await second!.call("left");
+  assertEquals(other.isThere, true);
+  await first!.call("left");
+  assertEquals(other.isThere, false);
+  for (const connection of connections) connection.close();
+  await offer.stop();
+  for (const each of [life, newLife]) each!.end();
+});
