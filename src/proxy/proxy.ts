@@ -404,8 +404,7 @@ class StartedProxy implements RunningProxy {
   /** Tells the other process, if there is one, that nobody is served here; returns whether it knows that. */
   async #leaveOther(): Promise<boolean> {
     const { other, takeOver } = this.#processes;
-    const isKnown = await this.#offer?.stop() !== false &&
-      (!other.isThere || await takeOver?.stop() !== false);
+    const isKnown = await this.#offer?.stop() !== false && await takeOver?.stop() !== false;
     // One that is gone has heard nothing, and that it is gone is seen a moment later.
     if (!isKnown) await other.untilGone(GONE_MS);
     // Two that stop at once have left entry and fence to each other.

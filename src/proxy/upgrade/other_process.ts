@@ -55,6 +55,11 @@ export class OtherProcess {
     return this.#tell !== undefined;
   }
 
+  /** What proves its end; `undefined`: there is none. */
+  get life(): string | undefined {
+    return this.isThere ? this.#life : undefined;
+  }
+
   /** Whether there was one, which is gone: what it had at the coordinator is this one's now. */
   get hasLeft(): boolean {
     return this.#hasLeft && !this.isThere;

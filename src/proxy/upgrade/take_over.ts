@@ -75,6 +75,8 @@ export class TakeOver {
   }
   readonly #done = Promise.withResolvers<void>();
   readonly #other: OtherProcess;
+  /** What proves the end of the old process. */
+  readonly #oldLife: string;
   #unsteer = () => {};
   #hasEnded = false;
 
@@ -87,8 +89,10 @@ export class TakeOver {
     readonly place: ListenPlace,
     readonly calls: RemoteCalls<OldCalls>,
     other: OtherProcess,
+    oldLife: string,
   ) {
     this.#other = other;
+    this.#oldLife = oldLife;
     this.done = this.#done.promise;
     this.done.catch(() => {});
   }
@@ -161,7 +165,7 @@ export class TakeOver {
       checkCalls(old);
       // From here on both stay in the stores that they are in.
       if (old.store !== await loadActionsBefore(store)) throw new Error(MOVES);
-      takeOver = new TakeOver(coordinator, old, placeBeside(start, old), calls, other);
+      takeOver = new TakeOver(coordinator, old, placeBeside(start, old), calls, other, description);
       if (hasEnded) takeOver.ended();
       return takeOver;
     } catch (error) {
@@ -227,17 +231,23 @@ export class TakeOver {
     this.#done.reject(new StoreError("the old process does not wait any longer"));
   }
 
+  /** Whether the old process is there yet; later the other one is a newer one, which takes over from this one. */
+  get #isOldThere(): boolean {
+    return this.#other.life === this.#oldLife;
+  }
+
   /**
    * This process is about to end, although the old one may be there yet.
    *
    * @returns Whether the old one serves on.
    */
   async giveBack(): Promise<boolean> {
+    if (!this.#isOldThere) return false;
     const stays = await inTime(this.calls.call("stopping"), GIVE_BACK_MS) === true;
     if (stays) {
       this.unsteer();
       log.info("the old process serves on");
-    } else if (this.#other.isThere) {
+    } else if (this.#isOldThere) {
       log.warn("the old process lets its clients go already, and ends, too: the proxy stops");
     }
     return stays;
@@ -246,11 +256,11 @@ export class TakeOver {
   /**
    * This process serves nobody any more, although the old one may be there yet.
    *
-   * @returns Whether the old one knows that.
+   * @returns Whether the old one, if it is there, knows that.
    */
   async stop(): Promise<boolean> {
     this.unsteer();
-    return await tellLeft(this.calls);
+    return !this.#isOldThere || await tellLeft(this.calls);
   }
 }
 

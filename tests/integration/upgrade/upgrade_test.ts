@@ -158,6 +158,18 @@ Deno.test("when the old process is killed on the way, the new one serves in its 
   assertEquals((await proxy.upgrade()).code, 0);
 });
 
+Deno.test("every process that is taken over from ends alike, also one that has taken over itself", async () => {
+  await using proxy = await ProxyProcess.start({ servers, args: ["--take-over"] });
+  for (let i = 0; i < 3; i++) {
+    const { child: old } = proxy;
+    assertEquals((await proxy.upgrade()).code, 0);
+    assertEquals(old.stderr.match(/^.*WARN\] proxy.*$/gm), null);
+    // What proves its end goes with it: the new process has heard of it.
+    const files = [...Deno.readDirSync(proxy.folder)].map(({ name }) => name);
+    assertEquals(files.filter((name) => name.endsWith(".life")).length, 1);
+  }
+});
+
 Deno.test("codis-proxy drain lets the clients go, also where the proxy serves the dashboard", async () => {
   await using proxy = await ProxyProcess.start({ servers });
   using client = await proxy.client();
