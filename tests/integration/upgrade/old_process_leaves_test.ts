@@ -40,6 +40,8 @@ interface OldProcess {
   leave(): Promise<void>;
   /** Its connection ends, and it with it; `false`: what proves that comes later. */
   end(isProven?: boolean): void;
+  /** Ends so much later, in milliseconds, unless the test is over before. */
+  endIn(ms: number): void;
   prove(): void;
 }
 
@@ -85,6 +87,10 @@ async function takeOver(script: Script) {
       if (isProven) life.unlock();
       close();
     },
+    endIn: (ms) => {
+      const timer = setTimeout(() => old.end(), ms);
+      stack.defer(() => clearTimeout(timer));
+    },
     prove: () => life.unlock(),
   };
   const own: OldCalls = {
@@ -113,7 +119,7 @@ Deno.test("when the old process ends while the new one joins it, the new one ser
   const end = await takeOver({
     join: async (old) => {
       await old.leave();
-      setTimeout(() => old.end(), 100);
+      old.endIn(100);
       throw new Error("its coordinator does not answer");
     },
   });
@@ -124,7 +130,7 @@ Deno.test("when the old process ends instead of letting the new one serve, that 
   const end = await takeOver({
     ready: async (old) => {
       await old.leave();
-      setTimeout(() => old.end(), 100);
+      old.endIn(100);
       throw new Error("it is ending");
     },
   });
