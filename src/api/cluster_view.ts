@@ -15,13 +15,21 @@ import type { MigrateTaskStatus } from "../model/migrate_task.ts";
 import type { ProxyState } from "../model/proxy.ts";
 import type { ServerType } from "../model/server.ts";
 
+/** Where all is stored. */
+export interface CoordinatorView {
+  readonly kind: string;
+  readonly state: string;
+  /** Why the last change could not be stored, as on a full disk; left out: it was. */
+  readonly problem?: string;
+}
+
 /** The cluster. */
 export interface ClusterView {
   readonly product: string;
   readonly version: string;
   /** When this was put together. */
   readonly at: number;
-  readonly coordinator: { readonly kind: string; readonly state: string };
+  readonly coordinator: CoordinatorView;
   readonly dashboard: DashboardView;
   /** Requests per second over all proxies that are online. */
   readonly ops: number;

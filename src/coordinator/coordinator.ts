@@ -105,6 +105,12 @@ export interface Coordinator {
    */
   readonly moves?: number;
 
+  /**
+   * Why the last change could not be stored although all can be read, in the system's words; `""`: it was. Left out:
+   * where nothing can be stored, the session is not connected.
+   */
+  readonly writeProblem?: string;
+
   /** Calls `listener` after each change of state; returns what ends that. */
   onState(listener: (state: CoordinatorState) => void): () => void;
 

@@ -64,6 +64,10 @@ export class SwitchingCoordinator implements Coordinator {
     return this.#state.now;
   }
 
+  get writeProblem(): string {
+    return this.#current.writeProblem ?? "";
+  }
+
   onState(listener: (state: CoordinatorState) => void): () => void {
     return this.#state.onChange(listener);
   }

@@ -50,6 +50,7 @@ export async function wholeView(parts: KnowingParts): Promise<ClusterView> {
     coordinator: {
       kind: options.running?.config.coordinator ?? coordinator,
       state: store.coordinator.state,
+      ...store.coordinator.writeProblem && { problem: store.coordinator.writeProblem },
     },
     dashboard: {
       addr,

@@ -135,6 +135,10 @@ export class EmbeddedCoordinator implements Coordinator {
     return this.#state.now;
   }
 
+  get writeProblem(): string {
+    return this.#journal.writeProblem;
+  }
+
   onState(listener: (state: CoordinatorState) => void): () => void {
     return this.#state.onChange(listener);
   }

@@ -74,6 +74,7 @@ export class Journal {
   #header: Header;
   /** Everything before it is in the tree. */
   #offset: number;
+  #writeProblem = "";
 
   /**
    * Opens the journal at `path`, which exists.
@@ -117,6 +118,11 @@ export class Journal {
     return this.#tree;
   }
 
+  /** Why the last changes could not be written; `""`: they were. */
+  get writeProblem(): string {
+    return this.#writeProblem;
+  }
+
   /**
    * Reads what others have written since.
    *
@@ -158,6 +164,7 @@ export class Journal {
     // Whole lines are in force, since any process may have read them.
     this.catchUp();
     const count = this.#tree.version - version;
+    this.#writeProblem = failure === undefined ? "" : reasonOf(failure);
     if (failure === undefined) return { count };
     // The rest goes now, or with the next writer.
     await this.#file.truncate(this.#offset).catch(() => {});
@@ -166,7 +173,12 @@ export class Journal {
 
   /** Resolves when the disk has what was appended. */
   async sync(): Promise<void> {
-    await this.#file.syncData();
+    try {
+      await this.#file.syncData();
+    } catch (error) {
+      this.#writeProblem = reasonOf(error);
+      throw error;
+    }
   }
 
   /** Writes the journal anew when it has grown enough to be worth it. */
@@ -362,4 +374,8 @@ function parseLines<T>(bytes: Uint8Array): { lines: { value: T; end: number }[];
     });
   }
   return { lines, offset };
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -216,7 +216,10 @@ function migrationConcerns({ migrations, migrations_paused_since, at }) {
  * @returns {Concern[]}
  */
 function coordinatorConcerns({ coordinator }) {
-  if (coordinator.state === "connected") return [];
-  const text = `The coordinator (${coordinator.kind}) is ${coordinator.state}`;
+  const { kind, state, problem = "" } = coordinator;
+  if (state === "connected" && problem === "") return [];
+  const text = state === "connected"
+    ? `The coordinator (${kind}) could not store the last change: ${problem}`
+    : `The coordinator (${kind}) is ${state}`;
   return [{ tone: "bad", text, place: "overview" }];
 }

@@ -44,6 +44,18 @@ Deno.test("slots that are not served come with what that means", () => {
   ]);
 });
 
+Deno.test("a coordinator that is away, or stores nothing, is told", () => {
+  const kind = "embedded";
+  const problem = "No space left on device (os error 28)";
+  assertEquals(concerns({ coordinator: { kind, state: "connected" } }), []);
+  assertEquals(concerns({ coordinator: { kind, state: "connected", problem } }), [
+    `bad: The coordinator (embedded) could not store the last change: ${problem}`,
+  ]);
+  assertEquals(concerns({ coordinator: { kind, state: "expired", problem } }), [
+    "bad: The coordinator (embedded) is expired",
+  ]);
+});
+
 Deno.test("a lost master is worse than a lost replica, and comes first", () => {
   const groups = healthy().groups.map((group) => ({
     ...group,
