@@ -110,7 +110,7 @@ Deno.test("texts that documents explain are texts of the program", async () => {
   const visit = async (folder: string) => {
     for await (const { name, isDirectory } of Deno.readDir(new URL(folder, ROOT))) {
       if (isDirectory) await visit(`${folder}${name}/`);
-      else if (name.endsWith(".ts")) {
+      else if (/\.[jt]s$/.test(name)) {
         sources.push(await Deno.readTextFile(new URL(`${folder}${name}`, ROOT)));
       }
     }
