@@ -37,6 +37,11 @@ import { startConfigured } from "./parts/running_config.ts";
 import { announcedAddress } from "./dashboard/announced_address.ts";
 import { RequestLog } from "./dashboard/request_log.ts";
 
+/**
+ * Free descriptors without which a dashboard answers nobody: its listeners, a connection for HTTP, and those to the
+ * coordinator for its lease, its watches and its calls.
+ */
+const DESCRIPTORS_LEAST = 12;
 /** Free descriptors beyond this number are not counted: they make no difference. */
 const DESCRIPTORS_COUNTED = 2_048;
 
@@ -214,13 +219,24 @@ async function whyNotFound({ dashboardAddr }: Config, here: Address): Promise<st
   }
 }
 
-/** The addresses to listen on, and how many connections the free descriptors allow. */
+/**
+ * The addresses to listen on, and how many connections the free descriptors allow.
+ *
+ * @throws {Error} When they are too few: it would look like one that runs, and answer nothing.
+ */
 function listenPlace(config: Config, asked: Address) {
+  const free = countFreeDescriptors(DESCRIPTORS_COUNTED);
+  if (free < DESCRIPTORS_LEAST) {
+    throw new Error(
+      `Too many open files: the start leaves ${free} that can be opened, and a dashboard needs ` +
+        `${DESCRIPTORS_LEAST} at least`,
+    );
+  }
   return {
     hostnames: hostnamesOf(config, asked),
     port: asked.port,
     proto: config.proto,
-    connectionsMax: httpConnectionsOf(countFreeDescriptors(DESCRIPTORS_COUNTED)),
+    connectionsMax: httpConnectionsOf(free),
   };
 }
 

@@ -12,6 +12,7 @@ import { FakeRedis } from "../support/fake_redis.ts";
 import { freePort } from "../support/free_port.ts";
 import { configText, ProxyProcess, startProgram } from "../support/proxy_process.ts";
 import { RedisServer } from "../support/redis_server.ts";
+import { startEtcd } from "../support/remote_coordinator.ts";
 import { StoreFolder } from "../support/store.ts";
 
 /** The `ulimit -n` of the programs. */
@@ -106,6 +107,37 @@ for (const openFiles of [58, 62, 66]) {
     assertMatch(child.stderr, /^codis-proxy: .*Too many open files.*; raise .*"ulimit -n 10000"$/m);
   });
 }
+
+Deno.test("a dashboard for which there are too few descriptors ends, and says what to raise", async () => {
+  const remote = await startEtcd();
+  await using _server = remote.server;
+  const folder = await Deno.makeTempDir();
+  const file = `${folder}/config.ini`;
+  const addr = `127.0.0.1:${freePort()}`;
+  await Deno.writeTextFile(
+    file,
+    configText({ coordinator: "etcd", zk: remote.server.addr, dashboard_addr: addr }),
+  );
+  const args = ["dashboard", "-c", file, `--addr=${addr}`];
+  const start = (openFiles: number) =>
+    startProgram(args, { TMPDIR: folder }, undefined, [], openFiles);
+  const few = start(34);
+  try {
+    await until(() => few.hasEnded, 20_000);
+  } finally {
+    few.signal("SIGKILL");
+  }
+  assertEquals((await few.ended).code, 1, few.stderr);
+  assertMatch(few.stderr, /^codis-proxy: .*Too many open files.*; raise .*"ulimit -n 10000"$/m);
+  const enough = start(44);
+  try {
+    await until(() => enough.stderr.includes("this dashboard leads"), 20_000);
+    for (let i = 0; i < 20; i++) assertEquals(await statusOf(`http://${addr}/api/cluster`), 200);
+  } finally {
+    await enough.end("SIGTERM");
+    await Deno.remove(folder, { recursive: true });
+  }
+});
 
 /** Connects again and again, and asks, until it is told to stop; resolves then. */
 async function hammer(port: number, stopping: AbortSignal, answers: Set<string>): Promise<void> {
