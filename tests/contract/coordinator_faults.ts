@@ -273,11 +273,11 @@ function testFaults(remote: RemoteCoordinator, test: Register): void {
         })),
       );
     }
-    await using relay = TcpRelay.start(server.port, { delayMs: 20 });
+    await using relay = TcpRelay.start(server.port, { delayMs: 50 });
     const far = await remote.open({
       ports: [relay.port],
       sessionTimeoutMs: 30_000,
-      callTimeoutMs: 1_000,
+      callTimeoutMs: 3_000,
     });
     await far.deleteTree("/tree");
     assertEquals((await near.children("/")).includes("tree"), false);

@@ -132,7 +132,13 @@ Deno.test("a dashboard for which there are too few descriptors ends, and says wh
   const enough = start(44);
   try {
     await until(() => enough.stderr.includes("this dashboard leads"), 20_000);
-    for (let i = 0; i < 20; i++) assertEquals(await statusOf(`http://${addr}/api/cluster`), 200);
+    // etcd may be late on a busy machine: that is not what is asked here.
+    let answered = 0;
+    await until(async () => {
+      if (await statusOf(`http://${addr}/api/cluster`) === 200) answered++;
+      return answered === 20;
+    }, 20_000);
+    assert(!enough.stderr.includes("Too many open files"), enough.stderr);
   } finally {
     await enough.end("SIGTERM");
     await Deno.remove(folder, { recursive: true });

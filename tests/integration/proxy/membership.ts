@@ -476,6 +476,7 @@ export function testMembership(
     toNew.joined(false, "", () => {});
     toOld.joined(true, "", () => {});
     await using proxy = await new TestProxy(newStore, {}, RECORD, undefined, toOld).start();
+    toNew.serves();
     const seen: (string | undefined)[] = [];
     const watch = watchProxy(newStore, "proxy_1");
     const watching = (async () => {

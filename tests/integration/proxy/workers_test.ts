@@ -213,6 +213,7 @@ Deno.test("a worker that dies takes its clients with it; the others go on, anoth
   const release = await holdBack(clients[0]!, key!);
   const changed = server.fill(5, servers[0]!.addr);
   server.strike(server.threads[0]!);
+  await until(() => server.threads.length === 3);
   const ends = await Promise.all(
     clients.slice(1).map(async (client) => {
       try {
@@ -225,7 +226,6 @@ Deno.test("a worker that dies takes its clients with it; the others go on, anoth
   );
   const survivors = ends.filter((isAlive) => isAlive).length;
   assertEquals(survivors > 0 && survivors < MANY - 1, true, `${survivors} of ${MANY - 1} go on`);
-  await until(() => server.threads.length === 3);
   await release();
   await changed;
 
