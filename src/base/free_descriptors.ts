@@ -49,6 +49,23 @@ export async function countFreeInSteps(
   }
 }
 
+/**
+ * Ends a start that leaves too few: the process would look like one that runs, and hang.
+ *
+ * @param free How many can be opened.
+ * @param least How many it takes at least.
+ * @param whatFor What takes them, with its verb, for the message.
+ * @param advice What else helps than a higher limit, for the message; `""`: nothing.
+ * @throws {Error} When they are too few.
+ */
+export function checkDescriptors(free: number, least: number, whatFor: string, advice = ""): void {
+  if (free >= least) return;
+  throw new Error(
+    `Too many open files: the start leaves ${free} that can be opened, and ${whatFor} ${least} at least` +
+      (advice === "" ? "" : `; ${advice}`),
+  );
+}
+
 let limitMeetings = 0;
 
 /**

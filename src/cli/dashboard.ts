@@ -5,7 +5,7 @@
  */
 
 import { type Address, formatAddress, parseAddress, parseListenAddress } from "../base/address.ts";
-import { countFreeDescriptors } from "../base/free_descriptors.ts";
+import { checkDescriptors, countFreeDescriptors } from "../base/free_descriptors.ts";
 import { logEnd, logger, reopenLog, stopLog } from "../base/log.ts";
 import { productUrl } from "../api/product_http.ts";
 import { ProcessSignals } from "../base/process_signals.ts";
@@ -222,16 +222,11 @@ async function whyNotFound({ dashboardAddr }: Config, here: Address): Promise<st
 /**
  * The addresses to listen on, and how many connections the free descriptors allow.
  *
- * @throws {Error} When they are too few: it would look like one that runs, and answer nothing.
+ * @throws {Error} When they are too few.
  */
 function listenPlace(config: Config, asked: Address) {
   const free = countFreeDescriptors(DESCRIPTORS_COUNTED);
-  if (free < DESCRIPTORS_LEAST) {
-    throw new Error(
-      `Too many open files: the start leaves ${free} that can be opened, and a dashboard needs ` +
-        `${DESCRIPTORS_LEAST} at least`,
-    );
-  }
+  checkDescriptors(free, DESCRIPTORS_LEAST, "a dashboard needs");
   return {
     hostnames: hostnamesOf(config, asked),
     port: asked.port,

@@ -10,7 +10,11 @@
  * @module
  */
 
-import { countFreeDescriptors, countFreeInSteps } from "../base/free_descriptors.ts";
+import {
+  checkDescriptors,
+  countFreeDescriptors,
+  countFreeInSteps,
+} from "../base/free_descriptors.ts";
 import { logger } from "../base/log.ts";
 import {
   type DescriptorNeeds,
@@ -105,13 +109,9 @@ export async function restThatFits(
  */
 export function refuseNoRoom(start: ProxyStart): void {
   const least = leastToServe(needsOf(start));
-  const free = countFreeDescriptors(least);
-  if (free >= least) return;
   const { workers } = start;
-  throw new Error(
-    `Too many open files: the start leaves ${free} that can be opened, and to serve clients takes ${least} at least` +
-      (workers > 1 ? `; fewer than ${workers} workers (--cpu) open fewer` : ""),
-  );
+  const advice = workers > 1 ? `fewer than ${workers} workers (--cpu) open fewer` : "";
+  checkDescriptors(countFreeDescriptors(least), least, "to serve clients takes", advice);
 }
 
 function needsOf({ config, workers }: ProxyStart): DescriptorNeeds {
