@@ -13,6 +13,7 @@
  */
 
 import { concat } from "@std/bytes/concat";
+import { fileFault } from "../../base/file_fault.ts";
 import { crc32 } from "../../hash/crc32.ts";
 import { type SnapshotEntry, Tree, type TreeChange, type TreeObserver } from "./tree.ts";
 
@@ -164,7 +165,7 @@ export class Journal {
     // Whole lines are in force, since any process may have read them.
     this.catchUp();
     const count = this.#tree.version - version;
-    this.#writeProblem = failure === undefined ? "" : reasonOf(failure);
+    this.#writeProblem = failure === undefined ? "" : fileFault(failure);
     if (failure === undefined) return { count };
     // The rest goes now, or with the next writer.
     await this.#file.truncate(this.#offset).catch(() => {});
@@ -176,7 +177,7 @@ export class Journal {
     try {
       await this.#file.syncData();
     } catch (error) {
-      this.#writeProblem = reasonOf(error);
+      this.#writeProblem = fileFault(error);
       throw error;
     }
   }
@@ -374,8 +375,4 @@ function parseLines<T>(bytes: Uint8Array): { lines: { value: T; end: number }[];
     });
   }
   return { lines, offset };
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
