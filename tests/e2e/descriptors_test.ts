@@ -89,6 +89,17 @@ Deno.test("where hardly any clients fit, as many as the start tells are served b
   assert(!proxy.stderr.includes("Too many open files"), proxy.stderr);
 });
 
+/** Checks that a program ends because it may open too few files, and says what to raise. */
+async function assertTooFew(child: Child): Promise<void> {
+  try {
+    await until(() => child.hasEnded, 20_000);
+  } finally {
+    child.signal("SIGKILL");
+  }
+  assertEquals((await child.ended).code, 1, child.stderr);
+  assertMatch(child.stderr, /^codis-proxy: .*Too many open files.*; raise .*"ulimit -n 10000"$/m);
+}
+
 // With the fewest, files cannot be opened; with the most, all starts, and nothing is left.
 for (const openFiles of [58, 62, 66]) {
   Deno.test(`a start for which there are too few descriptors (${openFiles}) ends, and says what to raise`, async () => {
@@ -98,13 +109,7 @@ for (const openFiles of [58, 62, 66]) {
     await Deno.writeTextFile(file, text);
     const args = ["proxy", "-c", file, "--cpu=4", "--addr=127.0.0.1:0", "--http-addr=127.0.0.1:0"];
     const child = startProgram(args, { TMPDIR: folder.dir }, undefined, [], openFiles);
-    try {
-      await until(() => child.hasEnded, 20_000);
-    } finally {
-      child.signal("SIGKILL");
-    }
-    assertEquals((await child.ended).code, 1, child.stderr);
-    assertMatch(child.stderr, /^codis-proxy: .*Too many open files.*; raise .*"ulimit -n 10000"$/m);
+    await assertTooFew(child);
   });
 }
 
@@ -121,14 +126,7 @@ Deno.test("a dashboard for which there are too few descriptors ends, and says wh
   const args = ["dashboard", "-c", file, `--addr=${addr}`];
   const start = (openFiles: number) =>
     startProgram(args, { TMPDIR: folder }, undefined, [], openFiles);
-  const few = start(34);
-  try {
-    await until(() => few.hasEnded, 20_000);
-  } finally {
-    few.signal("SIGKILL");
-  }
-  assertEquals((await few.ended).code, 1, few.stderr);
-  assertMatch(few.stderr, /^codis-proxy: .*Too many open files.*; raise .*"ulimit -n 10000"$/m);
+  await assertTooFew(start(34));
   const enough = start(44);
   try {
     await until(() => enough.stderr.includes("this dashboard leads"), 20_000);

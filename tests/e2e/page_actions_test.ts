@@ -483,7 +483,7 @@ async function missesGroup(place: PagePlace): Promise<void> {
   await openDialog(tab, "Migrate slots …");
   await fillIn(tab, { new_group: "64" });
   await dialogButton(tab, "Migrate").and(tab.page.locator(":enabled")).waitFor();
-  server.edit = (view) => ({ ...view, groups: view.groups.filter(({ id }) => id !== 64) });
+  removeGroup(place);
   await tab.page.getByText("there is no group 64 any more").waitFor();
   assertEquals(await dialogButton(tab, "Migrate").isEnabled(), false);
   // A server that is added to such a group would make it again, with itself as master.
@@ -493,14 +493,13 @@ async function missesGroup(place: PagePlace): Promise<void> {
   await openDialog(tab, "Add server …");
   await fillIn(tab, { addr: "10.0.1.9:6379" });
   await dialogButton(tab, "Add server").and(tab.page.locator(":enabled")).waitFor();
-  server.edit = (view) => ({ ...view, groups: view.groups.filter(({ id }) => id !== 64) });
+  removeGroup(place);
   await tab.page.getByText("there is no group 64 any more").waitFor();
   assertEquals(await dialogButton(tab, "Add server").isEnabled(), false);
 }
 
-async function keepsFocusWhenGroupIsGone(place: PagePlace): Promise<void> {
-  const { server } = place;
-  const tab = await visit(place, "groups/64");
+/** Adds a server to group 64, is refused, and ticks what is offered then; returns why it was refused. */
+async function chooseForce({ server, tab }: PagePlace): Promise<string> {
   await openDialog(tab, "Add server …");
   await fillIn(tab, { addr: "10.0.1.9:6379" });
   const keys = "10.0.1.9:6379 holds 3 keys, which it would lose: force it if they are not needed";
@@ -508,6 +507,18 @@ async function keepsFocusWhenGroupIsGone(place: PagePlace): Promise<void> {
   await dialogButton(tab, "Add server").press("Enter");
   await tab.page.getByText(keys).waitFor();
   await fillIn(tab, { force: true });
+  return keys;
+}
+
+/** Somebody has removed group 64. */
+function removeGroup({ server }: PagePlace): void {
+  server.edit = (view) => ({ ...view, groups: view.groups.filter(({ id }) => id !== 64) });
+}
+
+async function keepsFocusWhenGroupIsGone(place: PagePlace): Promise<void> {
+  const { server } = place;
+  const tab = await visit(place, "groups/64");
+  await chooseForce(place);
   // Somebody removes the group meanwhile.
   const gone = "group 64 is not found";
   server.answers.push({ status: 500, body: gone });
@@ -525,7 +536,7 @@ async function keepsFocusWhenGroupIsGone(place: PagePlace): Promise<void> {
   await openDialog(tab, "Add server …");
   await fillIn(tab, { addr: "10.0.1.9:6379" });
   await dialogButton(tab, "Add server").focus();
-  server.edit = (view) => ({ ...view, groups: view.groups.filter(({ id }) => id !== 64) });
+  removeGroup(place);
   await tab.page.getByText("there is no group 64 any more").waitFor();
   await tab.page.locator("dialog :focus").waitFor();
   assertEquals(await tab.page.locator('dialog [name="force"]').count(), 0);
@@ -534,17 +545,8 @@ async function keepsFocusWhenGroupIsGone(place: PagePlace): Promise<void> {
 async function dropsOldAnswersWhenGroupIsGone(place: PagePlace): Promise<void> {
   const { server } = place;
   const tab = await visit(place, "groups/64");
-  const withoutGroup = () => {
-    server.edit = (view) => ({ ...view, groups: view.groups.filter(({ id }) => id !== 64) });
-  };
-  await openDialog(tab, "Add server …");
-  await fillIn(tab, { addr: "10.0.1.9:6379" });
-  const keys = "10.0.1.9:6379 holds 3 keys, which it would lose: force it if they are not needed";
-  server.answers.push({ status: 500, body: keys });
-  await dialogButton(tab, "Add server").press("Enter");
-  await tab.page.getByText(keys).waitFor();
-  await fillIn(tab, { force: true });
-  withoutGroup();
+  const keys = await chooseForce(place);
+  removeGroup(place);
   await tab.page.getByText("there is no group 64 any more").waitFor();
   const dialog = await tab.text("dialog");
   assert(!dialog.includes(keys) && !dialog.includes("Add it anyway"), dialog);
@@ -554,19 +556,18 @@ async function dropsOldAnswersWhenGroupIsGone(place: PagePlace): Promise<void> {
   server.edit = (view) => view;
   await openDialog(tab, "Drain …");
   await tab.page.locator("dialog .plan").getByText("4 slots").first().waitFor();
-  withoutGroup();
+  removeGroup(place);
   await tab.page.getByText("there is no group 64 any more").waitFor();
   assertEquals(await tab.page.locator("dialog .plan").count(), 0);
   assertEquals(await dialogButton(tab, "Drain").isEnabled(), false);
 }
 
 async function keepsFocusAfterRemoval(place: PagePlace): Promise<void> {
-  const { server } = place;
   const tab = await visit(place, "groups/64");
   await openDialog(tab, "Remove …");
   await dialogButton(tab, "Remove group").press("Enter");
   await tab.page.locator("dialog").waitFor({ state: "detached" });
-  server.edit = (view) => ({ ...view, groups: view.groups.filter(({ id }) => id !== 64) });
+  removeGroup(place);
   await until(async () => !(await tab.text("main")).includes("Drain …"));
   assertEquals(await tab.ask("document.activeElement.id"), "main");
 }

@@ -76,14 +76,19 @@ Deno.test("etcd with users is opened with the right password, and again when it 
   await nobody.close();
 });
 
-Deno.test("etcd behind TLS is opened with its authority and our certificate", async () => {
-  await using server = await EtcdServer.start({
+/** An etcd that wants a client's certificate. */
+function startOverTls(): Promise<EtcdServer> {
+  return EtcdServer.start({
     scheme: "https",
     args: [
       ...[`--cert-file=${tlsFile("server")}`, `--key-file=${tlsFile("server-key")}`],
       ...[`--trusted-ca-file=${tlsFile("ca")}`, "--client-cert-auth"],
     ],
   });
+}
+
+Deno.test("etcd behind TLS is opened with its authority and our certificate", async () => {
+  await using server = await startOverTls();
   const coordinator = await openConfig(server.url, {
     coordinator_ca: tlsFile("ca"),
     coordinator_cert: tlsFile("client"),
@@ -117,13 +122,7 @@ async function failing(folder: string, words: string[], keys: Record<string, str
 const READERS = [["check"], ["config", "check"], ["config", "dump"]];
 
 Deno.test("a certificate that is refused, by etcd or by us, is told at once: waiting mends nothing", async () => {
-  await using server = await EtcdServer.start({
-    scheme: "https",
-    args: [
-      ...[`--cert-file=${tlsFile("server")}`, `--key-file=${tlsFile("server-key")}`],
-      ...[`--trusted-ca-file=${tlsFile("ca")}`, "--client-cert-auth"],
-    ],
-  });
+  await using server = await startOverTls();
   const folder = await Deno.makeTempDir();
   try {
     const [coordinator, zk] = ["etcd", server.url];

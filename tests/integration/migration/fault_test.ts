@@ -226,20 +226,30 @@ Deno.test("while a proxy may use an old table no slot moves, and none is blocked
   assertEquals(await migration.slot(SLOT), "online 2");
 });
 
+/** A proxy that is online and confirms nothing. */
+async function addSilent({ store }: Migration) {
+  const silent = { ...RECORD, id: "silent", addr: "10.0.0.1:9000", state: "online" as const };
+  await createProxy(store, silent);
+  await createFence(store, silent.addr);
+  return {
+    async remove(): Promise<void> {
+      await deleteProxy(store, silent.id);
+      await deleteFence(store, silent.addr);
+    },
+  };
+}
+
 Deno.test("a block that not every proxy confirms is taken back", async () => {
   await using servers = await RedisServer.startMany(2);
   await fill(servers[0]!);
   await using migration = await Migration.start(servers, { confirmMs: 100 });
-  const silent = { ...RECORD, id: "silent", addr: "10.0.0.1:9000", state: "online" as const };
-  await createProxy(migration.store, silent);
-  await createFence(migration.store, silent.addr);
+  const silent = await addSilent(migration);
   await migration.queue.add(SLOT, SLOT, 2, 0);
   await problemOf(migration, /no answer from silent/);
   const { changes } = migration.control;
   await until(() => changes.filter((summary) => summary.includes("block taken back")).length > 1);
   assertEquals(changes.filter((summary) => summary.includes("migrate from")), []);
-  await deleteProxy(migration.store, "silent");
-  await deleteFence(migration.store, silent.addr);
+  await silent.remove();
   await migration.done();
   await assertMoved(servers);
 });
@@ -248,9 +258,7 @@ Deno.test("slots that cannot be given back to clients are told of with the cause
   await using servers = await RedisServer.startMany(2);
   await fill(servers[0]!);
   await using migration = await Migration.start(servers, { confirmMs: 100 });
-  const silent = { ...RECORD, id: "silent", addr: "10.0.0.1:9000", state: "online" as const };
-  await createProxy(migration.store, silent);
-  await createFence(migration.store, silent.addr);
+  const silent = await addSilent(migration);
   const full = "No space left on device (os error 28)";
   let isFull = true;
   migration.control.beforeChange = ({ summary }) => {
@@ -267,8 +275,7 @@ Deno.test("slots that cannot be given back to clients are told of with the cause
   );
   assertEquals((await loadSlot(migration.store, SLOT)).state.status, "pre_migrate");
   isFull = false;
-  await deleteProxy(migration.store, "silent");
-  await deleteFence(migration.store, silent.addr);
+  await silent.remove();
   await migration.done();
   await assertMoved(servers);
 });
