@@ -5,6 +5,7 @@
  */
 
 import { beginning } from "../base/excerpt.ts";
+import { StoreError } from "../store/store.ts";
 
 /** Another dashboard leads: nothing was changed by this one. */
 export class NotLeaderError extends Error {
@@ -43,6 +44,9 @@ export function sameAddressText(addr: string): string {
 export class UnconfirmedError extends Error {
   override readonly name = "UnconfirmedError";
 }
+
+/** A change is refused that the same request with `force` would make; the message says what is lost then. */
+export class ForceableError extends StoreError {}
 
 /** Input that breaks a rule; nothing was changed. */
 export class InputError extends Error {

@@ -20,6 +20,7 @@ import { loadGroups } from "../store/groups.ts";
 import { loadSlots } from "../store/slots.ts";
 import { StoreError } from "../store/store.ts";
 import type { Control } from "./control.ts";
+import { ForceableError } from "./errors.ts";
 import { answersLikeCodis, isCodisServer, readsOf } from "./servers.ts";
 
 /** INFO of a server; undefined: it is not known. */
@@ -119,7 +120,7 @@ export async function checkMissedNothing(
   const missed = Number((await readInfo(replica, "stats"))["unexpected_error_replies"] ?? 0);
   if (missed === 0 || !await isCodisServer(control, master)) return;
   if (await answersLikeCodis(replica)) return;
-  throw new StoreError(
+  throw new ForceableError(
     `${addr} is not promoted: it could not execute ${missed} commands of ${master}, probably keys that moved ` +
       "there from another codis-server, so it lacks them; at this server, run REPLICAOF NO ONE and CONFIG " +
       `RESETSTAT, then add it again with --force, or force the promotion if what it lacks may be lost`,

@@ -38,7 +38,7 @@ import { loadGroup } from "../store/groups.ts";
 import { withLock } from "../store/lock.ts";
 import { StoreError } from "../store/store.ts";
 import type { ClusterChange, Control } from "./control.ts";
-import { NotLeaderError } from "./errors.ts";
+import { ForceableError, NotLeaderError } from "./errors.ts";
 import { serverOf } from "./groups.ts";
 import type { ChangeLog } from "./change.ts";
 import { commandServer, pointServersAt, roleOf } from "./group_roles.ts";
@@ -221,7 +221,7 @@ async function checkCandidate(
   }
   if (isForced) return;
   const why = (reason: string) =>
-    new StoreError(`${addr} is not promoted: ${reason}; force it if what it lacks may be lost`);
+    new ForceableError(`${addr} is not promoted: ${reason}; force it if what it lacks may be lost`);
   let cause = "";
   const noteCause = ({ message }: Error) => cause = message;
   const master = old === "" ? undefined : await roleOf(control, old, noteCause);
@@ -251,9 +251,9 @@ async function checkFreezes(control: Control, addr: string, old: string): Promis
   if (Array.isArray(reply) && replyText(reply[1] ?? null) === "no") throw isWritable(addr, old);
 }
 
-function isWritable(addr: string, old: string): StoreError {
+function isWritable(addr: string, old: string): ForceableError {
   const { hostname, port } = parseAddress(old);
-  return new StoreError(
+  return new ForceableError(
     `${addr} is not promoted: the master ${old} has replica-read-only no, so it would go on taking writes ` +
       `as a replica, and they would be lost; redis-cli -h ${hostname} -p ${port} CONFIG SET ` +
       "slave-read-only yes, and try again; or force it, if writes of that moment may be lost",
@@ -360,7 +360,7 @@ async function untilCaughtUp(
     const { offset } = replicationOf(await readInfo(candidate, "replication"));
     if (offset >= target) return offset;
     if (performance.now() > deadlineMs) {
-      throw new StoreError(
+      throw new ForceableError(
         `${addr} is not promoted: it is still ${target - offset} bytes behind ${old} after ` +
           `${CATCH_UP_MS} ms; force it if what it lacks may be lost`,
       );
@@ -397,7 +397,7 @@ async function freeze(
   const deadlineMs = performance.now() + LAST_BYTES_MS;
   for (let has = offset, isLinked = true; has < target;) {
     if (!isLinked || performance.now() > deadlineMs) {
-      throw new StoreError(
+      throw new ForceableError(
         `${addr} is not promoted: ${kind === "wait" ? "clients" : "scripts"} wrote ${
           target - has
         } bytes to ${old} in the last moment, which it lacks; try again when less is written, or ` +

@@ -27,6 +27,7 @@ import type { SentinelSettings } from "../redis/sentinel.ts";
 import { loadGroup, loadGroups } from "../store/groups.ts";
 import { loadSentinels } from "../store/sentinels.ts";
 import { StoreError } from "../store/store.ts";
+import { ForceableError } from "./errors.ts";
 import { reportRemoved, reportSentinels } from "./sentinel_outages.ts";
 import { SentinelFollower, type SentinelFollowerContext } from "./sentinel_follower.ts";
 import {
@@ -173,7 +174,7 @@ export class Sentinels {
       if (!servers.includes(addr)) throw new StoreError(`there is no sentinel ${addr}`);
       const failure = (await forgetAt(this.#syncContext, [addr])).get(addr);
       if (failure !== undefined && !isForced) {
-        throw new StoreError(
+        throw new ForceableError(
           `sentinel ${addr} cannot be told to watch this product no longer (${failure}): force it if it ` +
             "will not come back",
         );
@@ -211,7 +212,7 @@ export class Sentinels {
     return await this.#turns.take(async () => {
       const [servers, silent] = this.#toTell();
       if (silent.size > 0 && !isForced) {
-        throw new StoreError(
+        throw new ForceableError(
           silent.size === 1
             ? `sentinel ${
               [...silent.keys()][0]
@@ -231,7 +232,7 @@ export class Sentinels {
         await this.#save({ ...this.#record, out_of_sync: true });
         const failures = await forgetAt(this.#syncContext, servers, [groupId]);
         if (failures.size > 0 && !isForced) {
-          throw new StoreError(`${linesOf(failures).join("; ")}; try again, or force it`);
+          throw new ForceableError(`${linesOf(failures).join("; ")}; try again, or force it`);
         }
         return await body();
       } finally {

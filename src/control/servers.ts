@@ -21,6 +21,7 @@ import type { FactsByAddr, ServerFacts, ServerReads } from "../store/decoded_tre
 import { type ProductTree, serverAddrs } from "../store/product_tree.ts";
 import { StoreError } from "../store/store.ts";
 import type { Control } from "./control.ts";
+import { ForceableError } from "./errors.ts";
 
 const log = logger("dashboard");
 
@@ -239,7 +240,7 @@ export async function checkFitMaster(control: Control, addr: string): Promise<vo
     using redis = await control.redis(addr);
     info = await readInfo(redis);
   } catch (error) {
-    throw new StoreError(whyNotAsked(addr, error as Error));
+    throw whyNotAsked(addr, error as Error);
   }
   checkIsServer(addr, info);
   const { role, master } = replicationOf(info);
@@ -251,11 +252,12 @@ export async function checkFitMaster(control: Control, addr: string): Promise<vo
 }
 
 /** Why a server could not be asked, and what to do. Force helps only where nobody answers yet. */
-function whyNotAsked(addr: string, error: Error): string {
+function whyNotAsked(addr: string, error: Error): StoreError {
   const cause = error.message.includes(addr) ? error.message : `${addr}: ${error.message}`;
-  if (!(error instanceof RedisUnreachableError)) return cause;
-  const hint = protocolHint(cause) || "start it first, or force it if it will answer later";
-  return `${cause}; ${hint}`;
+  if (!(error instanceof RedisUnreachableError)) return new StoreError(cause);
+  const hint = protocolHint(cause);
+  if (hint !== "") return new StoreError(`${cause}; ${hint}`);
+  return new ForceableError(`${cause}; start it first, or force it if it will answer later`);
 }
 
 /**
@@ -274,7 +276,7 @@ export async function checkServesClients(
   } catch (error) {
     // A server that does not answer is reported elsewhere.
     if (!(error instanceof RedisError)) return;
-    throw new StoreError(
+    throw new ForceableError(
       `${addr} does not let proxies in as backend_client_user "${clients.user}" ` +
         `(${error.message}): make that user with ` +
         `\`codis-proxy config server harden ${addr} --apply\`, or force it`,
@@ -305,7 +307,7 @@ export async function makeReplica(
   if (now.role === "slave" && isSameServer(now.master, master)) return;
   const keys = keysIn(info);
   if (now.role === "master" && keys > 0 && !isForced) {
-    throw new StoreError(
+    throw new ForceableError(
       `${addr} holds ${keys} keys, which it would lose as a replica of ${master}: ` +
         "force it if they are not needed",
     );

@@ -19,7 +19,6 @@ import { NoNodeError } from "../coordinator/errors.ts";
 import type { RedisConnection } from "../redis/connection.ts";
 import { readInfo } from "../redis/info.ts";
 import { RedisError, replyText } from "../redis/reply.ts";
-import { StoreError } from "../store/store.ts";
 import {
   encodeWriteHold,
   loadHeldAddrs,
@@ -27,7 +26,7 @@ import {
   type WriteHold,
 } from "../store/write_holds.ts";
 import type { Control } from "./control.ts";
-import { NotLeaderError } from "./errors.ts";
+import { ForceableError, NotLeaderError } from "./errors.ts";
 import { follow, isFrozenBy, keepRole, replicationOf, type ServerAuth } from "./servers.ts";
 import { loadIntent } from "./intent.ts";
 
@@ -101,7 +100,7 @@ export class WriteHolds {
   /**
    * Holds writes off. Borrows `redis` until {@linkcode WriteHolds.release}.
    *
-   * @throws {StoreError} When the server knows no way to do so.
+   * @throws {ForceableError} When the server knows no way to do so.
    */
   async hold(addr: string, redis: RedisConnection): Promise<HeldServer> {
     this.#inUse.add(addr);
@@ -119,7 +118,7 @@ export class WriteHolds {
     } catch (error) {
       await this.release({ addr, redis, kind, sinceMs });
       if (!(error instanceof RedisError)) throw error;
-      throw new StoreError(
+      throw new ForceableError(
         `${addr} cannot hold writes off: it knows neither CLIENT PAUSE with WRITE nor ` +
           `min-slaves-to-write (${error.message}); force it if writes of that moment may be lost`,
       );

@@ -311,12 +311,16 @@ async function forcesPromotion(place: PagePlace): Promise<void> {
   const tab = await visit(place, "groups/1");
   await openDialog(tab, "Promote …");
   assertEquals(await tab.page.locator('dialog [name="force"]').count(), 0);
-  const behind = "it is 9 bytes behind 10.0.1.1:6379; force it if what it lacks may be lost";
-  for (const [body, count] of [["there is no group 1", 0], [behind, 1]] as const) {
+  const behind = "it is 9 bytes behind 10.0.1.1:6379";
+  const cases = [
+    ["no group 1: do not try to force it", "no group 1: do not try to force it", 0],
+    [behind, { error: behind, can_force: true }, 1],
+  ] as const;
+  for (const [text, body, count] of cases) {
     server.answers.push({ status: 500, body });
     await dialogButton(tab, "Promote").click();
-    await tab.page.getByText(body).waitFor();
-    assertEquals(await tab.page.locator('dialog [name="force"]').count(), count, body);
+    await tab.page.getByText(text).waitFor();
+    assertEquals(await tab.page.locator('dialog [name="force"]').count(), count, text);
   }
   server.takeAsked();
   await fillIn(tab, { force: true });
@@ -503,7 +507,7 @@ async function chooseForce({ server, tab }: PagePlace): Promise<string> {
   await openDialog(tab, "Add server …");
   await fillIn(tab, { addr: "10.0.1.9:6379" });
   const keys = "10.0.1.9:6379 holds 3 keys, which it would lose: force it if they are not needed";
-  server.answers.push({ status: 500, body: keys });
+  server.answers.push({ status: 500, body: { error: keys, can_force: true } });
   await dialogButton(tab, "Add server").press("Enter");
   await tab.page.getByText(keys).waitFor();
   await fillIn(tab, { force: true });

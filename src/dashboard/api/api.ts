@@ -5,7 +5,8 @@
  *                  └─► we stand by, it is for the leader: passed on
  *
  * Success is answered as Codis 2.0 does, `{"msg":"OK","ret":0}` or an indented document. So is what it
- * refuses: 500 and its own text. Input that breaks a rule is answered with 400, field and rule.
+ * refuses: 500 and its own text. Input that breaks a rule is answered with 400, field and rule; what the same
+ * request with `force` would do, with 500 and `can_force`.
  *
  * @module
  */
@@ -13,7 +14,12 @@
 import type { AccessPolicy } from "../../api/auth.ts";
 import { logger } from "../../base/log.ts";
 import { ConfigError } from "../../config/error.ts";
-import { InputError, NotLeaderError, UnconfirmedError } from "../../control/errors.ts";
+import {
+  ForceableError,
+  InputError,
+  NotLeaderError,
+  UnconfirmedError,
+} from "../../control/errors.ts";
 import { QueuedMoves } from "../../migration/rebalance/request.ts";
 import { isRefused } from "../../model/audit_entry.ts";
 import { StoreError } from "../../store/store.ts";
@@ -215,6 +221,9 @@ function failureOf(
   if (error instanceof ConfigError) return json({ error: error.message }, 400);
   if (error instanceof NotLeaderError) {
     return json({ error: error.message, leader: error.leader }, 503);
+  }
+  if (error instanceof ForceableError) {
+    return json({ error: error.message, can_force: true }, 500);
   }
   const text = error instanceof Error ? error.message : `${error}`;
   const isExpected = error instanceof StoreError || error instanceof UnconfirmedError;

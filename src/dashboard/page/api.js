@@ -32,7 +32,7 @@ export class ApiError extends Error {
   /**
    * @param {number} status Of HTTP; 0: no answer came.
    * @param {string} text
-   * @param {{ field?: string, rule?: string, leader?: string }} [more] More fields of its answer.
+   * @param {{ field?: string, rule?: string, leader?: string, can_force?: boolean }} [more] More fields of its answer.
    */
   constructor(status, text, more = {}) {
     super(text);
@@ -43,11 +43,8 @@ export class ApiError extends Error {
     this.rule = more.rule ?? "";
     /** The dashboard that leads, `host:port`; `""`: not known. */
     this.leader = more.leader ?? "";
-  }
-
-  /** Whether force would help: every text of a refusal that it lifts ends with when to force it. */
-  get mayBeForced() {
-    return /\bforce (it|the)\b/.test(this.message);
+    /** Whether force would help. */
+    this.mayBeForced = more.can_force === true;
   }
 
   /** Whether a token would help. */

@@ -485,8 +485,9 @@ Deno.test("a master that knows no way to hold writes off is not replaced unless 
     dashboard.ask("POST", "/api/server_group/1/promote", { addr, group_id: 1, force });
   const refused = await promote(false);
   assertEquals(refused.status, 500);
+  assertEquals(refused.json.can_force, true);
   assertMatch(
-    refused.text,
+    refused.json.error,
     /cannot hold writes off: .*; force it if writes of that moment may be lost/,
   );
   using master = await servers[0]!.client();

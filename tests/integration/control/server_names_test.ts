@@ -115,9 +115,10 @@ Deno.test("no message asks an operator to empty a server that has keys", async (
   await client.call("SET", "precious", "1");
   await using dashboard = await DashboardServer.start(await folder.openFilled(a.addr));
   const added = { addr: b.addr, type: "slave" };
-  const { text } = await dashboard.ask("PUT", "/api/server_group/1/addServer", added);
+  const { json } = await dashboard.ask("PUT", "/api/server_group/1/addServer", added);
+  assertEquals(json.can_force, true);
   assertMatch(
-    text,
+    json.error,
     /holds 1 keys, which it would lose as a replica of .*: force it if they are not needed/,
   );
 });

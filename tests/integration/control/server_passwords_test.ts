@@ -7,7 +7,6 @@
 
 import { assert, assertEquals, assertNotMatch, assertStringIncludes } from "@std/assert";
 import { Secret } from "../../../src/base/secret.ts";
-import { ApiError } from "../../../src/dashboard/page/api.js";
 import { DashboardServer } from "../../support/dashboard_server.ts";
 import { until } from "../../support/deadline.ts";
 import { ProxyProcess } from "../../support/proxy_process.ts";
@@ -134,9 +133,13 @@ Deno.test("a server that answers with an error is not to be started or forced: t
       auth: { user: "", password: auth },
     });
     const body = { type: "master", addr };
-    const { status, text } = await dashboard.ask("PUT", "/api/server_group/1/addServer", body);
+    const { status, text, json } = await dashboard.ask(
+      "PUT",
+      "/api/server_group/1/addServer",
+      body,
+    );
     assertEquals(status, 500, text);
-    return { text, mayBeForced: new ApiError(status, text).mayBeForced };
+    return { text: json?.error ?? text, mayBeForced: json?.can_force ?? false };
   };
   const none = new Secret("");
   const one = new Secret(PASSWORD);
