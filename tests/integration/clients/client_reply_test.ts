@@ -107,6 +107,21 @@ Deno.test("CLIENT REPLY drops the reply to every command that the proxy answers 
   }
 });
 
+Deno.test("QUIT closes the connection of a client without replies, and nothing behind it is executed", async () => {
+  await using servers = await RedisServer.startMany(2);
+  await using proxy = await RouterServer.start({ servers });
+  for (const mode of ["OFF", "SKIP"]) {
+    using client = await RespClient.connect(proxy.port);
+    await client.sendRaw(encodeRequests([
+      ...[["CLIENT", "REPLY", mode], ["QUIT"]],
+      ...[["SET", "late", "1"], ["CLIENT", "REPLY", "ON"], ["PING"]],
+    ]));
+    assertEquals(utf8.decode(await client.readToEnd()), "");
+    using other = await proxy.client();
+    assertEquals(await other.call("EXISTS", "late"), 0);
+  }
+});
+
 Deno.test("replies that are dropped weigh nothing: 100 000 of them, and what follows is served", async () => {
   await using servers = await RedisServer.startMany(2);
   await using proxy = await RouterServer.start({ servers });
