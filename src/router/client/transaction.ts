@@ -42,6 +42,8 @@ export class Transaction {
   #cause = "";
   /** Whether a queued command may change something at a server. */
   mayWrite = false;
+  /** Whether EXEC waits for what servers have told its client, or has waited for that. */
+  hearing: "no" | "waits" | "done" = "no";
   /** Whether a queued command runs a script. */
   runsScript = false;
   /** Whether its keys are in several slots: each server gets a part. */

@@ -16,6 +16,7 @@ import type { Client } from "../client/client.ts";
 import type { Transaction } from "../client/transaction.ts";
 import { endTransaction, NO_WATCHES, type WatchedSlot } from "../client/watched_slot.ts";
 import { EXEC_ABORT, execAborted, notAllowed, RULES_CHANGED } from "../errors.ts";
+import { isToldOfWrites, whenHeard } from "../local/tracking.ts";
 import type { Request } from "../request.ts";
 import type { Slot } from "../slots/slot.ts";
 import { type DatabaseKeys, whenUsable } from "../slots/when_usable.ts";
@@ -60,6 +61,7 @@ export function exec(client: Client, command: Command): void {
     client.credit.isRefused = true; // acknowledgements and messages have one order
     return;
   }
+  if (waitsToHear(client, transaction)) return;
   if (!isForServer) return execHere(client, command, transaction);
   if (client.reads !== null && waitsForReads(client, transaction)) return;
   if (transaction.runsScript) shared.longScripts.sent();
@@ -72,6 +74,26 @@ export function exec(client: Client, command: Command): void {
   const { slotId } = transaction;
   const slot = slotId < 0 ? all.find(({ isOpen }) => isOpen) ?? all[0]! : all[slotId]!;
   execShared(client, command, transaction, slot);
+}
+
+/**
+ * Whether a transaction with a PING waits until its client has what the servers have told: its PING is answered
+ * behind that, as one alone is. The client is resumed then, and EXEC dispatched again.
+ */
+function waitsToHear(client: Client, transaction: Transaction): boolean {
+  if (!isToldOfWrites(client) || transaction.hearing === "done") return false;
+  if (!transaction.commands.some(({ name }) => name === "ping")) return false;
+  client.credit.isRefused = true;
+  if (transaction.hearing === "waits") return true;
+  transaction.hearing = "waits";
+  let isNow = true;
+  whenHeard(client, () => {
+    transaction.hearing = "done";
+    if (isNow) client.credit.isRefused = false;
+    else client.resume();
+  });
+  isNow = false;
+  return client.credit.isRefused;
 }
 
 /** Whether a transaction waits for reads at replicas, which would see what it writes. */

@@ -85,14 +85,21 @@ function switchOn(
  * all that redirect to it.
  */
 export function answerWhenHeard(call: LocalCall, pong: Uint8Array): Uint8Array | null {
-  const { id, extras, isRedirectTarget, shared: { trackers, worker: { peers } } } = call.client;
-  if (!isRedirectTarget && !extras?.tracking) return pong;
-  return answerWhen(call, (answer) => {
-    trackers.hearAll(id, () => {
-      if (!isRedirectTarget || peers === null) return answer(pong);
-      const answerNow = () => answer(pong);
-      peers.hearAll(id).then(answerNow, answerNow);
-    });
+  if (!isToldOfWrites(call.client)) return pong;
+  return answerWhen(call, (answer) => whenHeard(call.client, () => answer(pong)));
+}
+
+/** Whether invalidations go to a client: for itself, or for another one. */
+export function isToldOfWrites({ isRedirectTarget, extras }: Client): boolean {
+  return isRedirectTarget || (extras?.tracking ?? null) !== null;
+}
+
+/** Calls `done` once, when a client has what the servers have told until now. */
+export function whenHeard(client: Client, done: () => void): void {
+  const { id, isRedirectTarget, shared: { trackers, worker: { peers } } } = client;
+  trackers.hearAll(id, () => {
+    if (!isRedirectTarget || peers === null) return done();
+    peers.hearAll(id).then(done, done);
   });
 }
 

@@ -148,6 +148,37 @@ for (const protocol of [2, 3]) {
   });
 }
 
+for (const isRedirected of [false, true]) {
+  const whom = isRedirected ? " of the client that it is redirected to" : "";
+  Deno.test(`an invalidation comes before the answer to a PING in a transaction${whom}`, async () => {
+    await startSlow(async (proxy, relay) => {
+      using reader = await proxy.client();
+      using other = await proxy.client();
+      const listener = isRedirected ? other : reader;
+      await reader.call("HELLO", 3);
+      await other.call("HELLO", 3);
+      const id = await other.call("CLIENT", "ID") as number;
+      const redirect = isRedirected ? ["REDIRECT", id] : [];
+      assertEquals(await reader.call("CLIENT", "TRACKING", "ON", ...redirect), "OK");
+      for (const more of [[], [["SUBSCRIBE", "c"]], [["GET", "other"]]]) {
+        assertEquals(await reader.call("GET", "k"), more.length === 0 ? null : "v");
+        await write(proxy, relay);
+        for (const words of [["MULTI"], ["PING"], ...more, ["EXEC"]]) await listener.send(...words);
+        await delay(PING_MS);
+        relay.release();
+        const texts: string[] = [];
+        while (!texts.at(-1)?.startsWith("*")) texts.push(await next(listener));
+        assertEquals(texts.filter((text) => !/^\+(OK|QUEUED)/.test(text)), [
+          INVALIDATED,
+          texts.at(-1),
+        ]);
+        assertMatch(texts.at(-1)!, /\+PONG/);
+        await listener.call("UNSUBSCRIBE", "c");
+      }
+    });
+  });
+}
+
 /** What a server at a port answers to requests that come all at once. */
 async function answers(port: number, requests: readonly (readonly Word[])[]): Promise<string> {
   using client = await RespClient.connect(port);
