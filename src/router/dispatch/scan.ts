@@ -38,7 +38,7 @@ import type { RouterSlots } from "../slots/router_slots.ts";
 import { isInDoubt, isMovingBack, VERSIONS_KEPT } from "../slots/slot_moves.ts";
 import type { Slot } from "../slots/slot.ts";
 import { whenSettled } from "../slots/when_usable.ts";
-import { sendToAll } from "./ask_masters.ts";
+import { askAll, parkForMasters } from "./ask_masters.ts";
 import type { PartReply } from "./gather.ts";
 import { badReply, firstError } from "./merge.ts";
 
@@ -112,11 +112,50 @@ export function scan(client: Client, command: Command, args: Arguments): void {
   const master = walk.master();
   if (master === null) return client.answer(walk.reply(EMPTY_ARRAY));
   words[1] = new TextEncoder().encode(String(walk.own));
-  const merge = ([reply]: readonly PartReply[]) => walk.answered(reply!, master);
-  sendToAll(client, command, [master], merge, encodeRequest(words));
+  scanFrom(client, command, walk, master, words);
 }
 
+/**
+ * Asks a server for a page. Where it has nothing, the next ones are asked in the same call: many programs take an
+ * empty first page for the end, since one redis-server answers such a page only of what it has left out.
+ */
+function scanFrom(
+  client: Client,
+  command: Command,
+  walk: Walk,
+  first: Master,
+  words: Uint8Array[],
+): void {
+  const { pool } = client.shared.slots;
+  let bytes = encodeRequest(words);
+  const parked = parkForMasters(client, command, [first], bytes);
+  if (parked === null) return;
+  client.isAtBarrier = true; // what follows must not overtake a later server
+  const { parent, expectedBytes } = parked;
+  let serversLeft = client.shared.slots.masters().length;
+  const ask = (master: Master) => {
+    const answered = ([reply]: readonly PartReply[]) => {
+      const page = walk.answered(reply!, master);
+      const next = --serversLeft > 0 ? walk.nextAfterNothing() : null;
+      if (next === null) return page;
+      words[1] = ZERO;
+      bytes = encodeRequest(words);
+      ask(next);
+      return null;
+    };
+    const letGo = pool.keep([master]);
+    askAll(client, parent, [master], answered, bytes, expectedBytes, letGo);
+  };
+  ask(first);
+}
+
+const ZERO = new TextEncoder().encode("0");
+
 const EMPTY_ARRAY = new Encoder(2).array(0).done();
+
+function isEmptyArray(bytes: Uint8Array): boolean {
+  return bytes.length === EMPTY_ARRAY.length && bytes[1] === EMPTY_ARRAY[1];
+}
 
 /** Gives slots a moment in which they may be settled: the client would ask again at once. */
 function answerLater({ shared, replies }: Client, command: Command, walk: Walk): void {
@@ -155,6 +194,8 @@ class Walk {
   /** How often the group had got another master by then when the server was chosen. */
   #masters: number;
   own: bigint;
+  /** Whether a server has just been left of which nothing was to be returned. */
+  #foundNothing = false;
 
   constructor(table: RouterSlots, place: ScanPlace, isNew: boolean) {
     this.#table = table;
@@ -248,6 +289,7 @@ class Walk {
   /** The reply to the client, made of the server's. */
   answered(reply: PartReply, { server, groupId }: Master): Uint8Array {
     // What it has not returned is at the group's new master, or has left the group with its last slot.
+    this.#foundNothing = false;
     if (reply.isFailure && server.uses === 0) return this.#goOn(EMPTY_ARRAY, groupId);
     const error = firstError([reply]);
     if (error !== undefined) return error;
@@ -257,9 +299,22 @@ class Walk {
     const keys = this.#pass === 1 ? theirs : this.#keysOfPass(theirs);
     // It may have answered after it was emptied for the sake of the new master.
     if (this.#mastersNow() !== this.#masters) return this.#goOn(keys, groupId);
-    if (found.cursor === 0n) return this.#goOn(keys, groupId + 1);
+    if (found.cursor === 0n) {
+      this.#foundNothing = isEmptyArray(keys);
+      return this.#goOn(keys, groupId + 1);
+    }
     this.own = found.cursor;
     return this.reply(keys);
+  }
+
+  /**
+   * The server to ask next in the same call: one of the first pass, for the later ones are short, and their ends
+   * wait for slots. Null when the page that was made is to be answered.
+   */
+  nextAfterNothing(): Master | null {
+    if (!this.#foundNothing || this.#pass > 1 || this.isInDoubt()) return null;
+    const next = this.master();
+    return this.#pass === 1 ? next : null;
   }
 
   /** Of a server's keys, those of the slots that this pass is for: the others were returned before. */

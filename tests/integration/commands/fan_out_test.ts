@@ -53,6 +53,24 @@ for (const count of [1, 2, 3, 5]) {
   });
 }
 
+Deno.test("SCAN answers no empty page for a server that holds nothing of what is asked for", async () => {
+  await using servers = await RedisServer.startMany(3);
+  await using proxy = await RouterServer.start({ servers });
+  using client = await proxy.client();
+  assertEquals(await client.call("SCAN", 0), ["0", []]);
+  for (let i = 0; i < 30; i++) {
+    await client.call("SET", `key:${i}`, "v");
+    // What is sent behind it does not overtake it.
+    const replies = await client.pipeline([["SCAN", 0], ["FLUSHALL"]]);
+    const [page, flushed] = replies.map(({ value }) => value);
+    assertEquals([(page as [string, string[]])[1], flushed], [[`key:${i}`], "OK"]);
+  }
+  await fillKeys(client, 30);
+  await client.call("RPUSH", "list", "x");
+  const page = await client.call("SCAN", 0, "TYPE", "list", "COUNT", 1000);
+  assertEquals((page as [string, string[]])[1], ["list"]);
+});
+
 Deno.test("SCAN honours MATCH, COUNT and TYPE", async () => {
   await using servers = await RedisServer.startMany(3);
   await using proxy = await RouterServer.start({ servers });
@@ -244,6 +262,7 @@ Deno.test("with a server down a command for all answers with an error, the clien
   }
   assertEquals(await client.call("PING"), "PONG");
   // The first server's part of the walk is fine, the second one's is an error.
+  for (let i = 0; await client.call("SET", `key:${i}`, "v") !== "OK"; i++);
   let cursor = "0";
   const step = async () => await client.call("SCAN", cursor, "COUNT", 1000);
   cursor = ((await step()) as [string])[0];
