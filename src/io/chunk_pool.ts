@@ -15,12 +15,6 @@ export const CHUNK_BYTES_MAX = 64 * 1024;
 /** Bytes that the free list of one size may keep until they are trimmed: new memory costs page faults. */
 const FREE_BYTES_MAX = 16 * 1024 * 1024;
 
-/**
- * Up to this many bytes a loop copies in less time than the engine, which wants a view first. From 50 bytes on the
- * view alone is faster, but it is garbage that takes other things' place in the processor's cache.
- */
-const LOOP_COPY_BYTES_MAX = 128;
-
 const free: Uint8Array[][] = CHUNK_BYTES.map(() => []);
 /** How many of each size have been free all the time since the last trim. */
 const unused = CHUNK_BYTES.map(() => 0);
@@ -51,18 +45,6 @@ function keep<Bytes extends Uint8Array>(list: Bytes[], bytes: Bytes, bytesMax: n
   if ((list.length + 1) * bytes.length > bytesMax) return false;
   list.push(bytes);
   return true;
-}
-
-/** Copies `bytes[start, end)` to `to`, from `at` on, where there is room for it. */
-export function copyBytes(
-  to: Uint8Array,
-  at: number,
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-): void {
-  if (end - start <= LOOP_COPY_BYTES_MAX) { while (start < end) to[at++] = bytes[start++]!; }
-  else to.set(bytes.subarray(start, end), at);
 }
 
 /** Buffers of at least this size are freed by hand, in bytes. */

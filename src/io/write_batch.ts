@@ -9,7 +9,8 @@
  */
 
 import { concat } from "@std/bytes/concat";
-import { borrowChunk, CHUNK_BYTES_MAX, copyBytes, releaseChunk } from "./chunk_pool.ts";
+import { borrowChunk, CHUNK_BYTES_MAX, releaseChunk } from "./chunk_pool.ts";
+import { copyBytes, copyViewed, sourceViewOf, viewOf } from "./copy_bytes.ts";
 import { readRounds } from "./read_rounds.ts";
 import { atTurnEnd, type TurnWork } from "./turn.ts";
 
@@ -64,6 +65,8 @@ export class WriteBatch implements TurnWork, WriteOwner {
   readonly #owner: BatchOwner;
   #sink: ByteSink | null = null;
   #open: Uint8Array | null = null;
+  /** A view of it, once several spans were appended. */
+  #openView: DataView | null = null;
   #openLength = 0;
   #full: Uint8Array[] = [];
   #writing: Uint8Array | null = null;
@@ -105,7 +108,7 @@ export class WriteBatch implements TurnWork, WriteOwner {
   reset(): void {
     this.#sink = null;
     if (this.#open !== null) releaseChunk(this.#open);
-    this.#open = null;
+    this.#open = this.#openView = null;
     this.#openLength = 0;
     for (const chunk of this.#full) this.#release(chunk);
     this.#full = [];
@@ -120,6 +123,11 @@ export class WriteBatch implements TurnWork, WriteOwner {
 
   /** Copies `bytes[start, end)` to the end of the batch. */
   append(bytes: Uint8Array, start: number, end: number): void {
+    this.appendViewed(bytes, sourceViewOf(bytes), start, end);
+  }
+
+  /** As {@linkcode append}, with a view of `bytes`, or null. */
+  appendViewed(bytes: Uint8Array, view: DataView | null, start: number, end: number): void {
     if (this.#isFailed) return;
     const length = end - start;
     this.queuedBytes += length;
@@ -131,7 +139,9 @@ export class WriteBatch implements TurnWork, WriteOwner {
     }
     const at = this.#openLength;
     if (length <= open.length - at) {
-      copyBytes(open, at, bytes, start, end);
+      // A view of what gets one reply is not worth it.
+      if (view === null || at === 0) copyBytes(open, at, bytes, start, end);
+      else copyViewed(open, this.#openView ??= viewOf(open), at, bytes, view, start, end);
       this.#openLength = at + length;
       return;
     }
@@ -175,7 +185,7 @@ export class WriteBatch implements TurnWork, WriteOwner {
   #closeOpen(): void {
     const open = this.#open;
     if (open === null) return;
-    this.#open = null;
+    this.#open = this.#openView = null;
     if (this.#openLength === 0) return releaseChunk(open);
     // Only a chunk's used part is queued; the view keeps its whole buffer for the pool.
     this.#full.push(
@@ -213,7 +223,7 @@ export class WriteBatch implements TurnWork, WriteOwner {
     } else if (this.#open !== null) {
       this.#writing = this.#open;
       this.#writingTo = this.#openLength;
-      this.#open = null;
+      this.#open = this.#openView = null;
       this.#openLength = 0;
     } else {
       return;

@@ -12,7 +12,8 @@
  * @module
  */
 
-import { copyBytes, enlarge, releaseChunk } from "../io/chunk_pool.ts";
+import { enlarge, releaseChunk } from "../io/chunk_pool.ts";
+import { copyBytes } from "../io/copy_bytes.ts";
 import type { WriteBatch } from "../io/write_batch.ts";
 import type { Carrier } from "./backends/carrier.ts";
 import type { ReplySemaphore } from "./backends/reply_semaphore.ts";
@@ -189,7 +190,9 @@ export class Request extends RequestMarks {
   hold(bytes: Uint8Array, start: number, end: number): void {
     const total = this.heldBytes + end - start;
     if (total > this.#heldRoom) this.#makeRoom(total);
-    copyBytes(this.held!, this.heldStart + this.heldBytes, bytes, start, end);
+    const { held, heldStart, heldBytes } = this;
+    if (held === shortReplies.bytes) shortReplies.copy(heldStart + heldBytes, bytes, start, end);
+    else copyBytes(held!, heldStart + heldBytes, bytes, start, end);
     this.heldBytes = total;
   }
 
@@ -219,7 +222,7 @@ export class Request extends RequestMarks {
     this.#beginningLength = kept;
     if (kept <= shortBeginnings.placeBytes) this.#place = shortBeginnings.take();
     if (this.#place >= 0) {
-      return copyBytes(shortBeginnings.bytes, this.#place, bytes, start, start + kept);
+      return shortBeginnings.copy(this.#place, bytes, start, start + kept);
     }
     this.#beginning = freeBeginnings.pop() ?? new Uint8Array(BEGINNING_BYTES);
     copyBytes(this.#beginning, 0, bytes, start, start + kept);
@@ -316,7 +319,8 @@ export class Request extends RequestMarks {
       this.#holdNothing();
       return batch.appendWhole(held!.subarray(0, heldBytes));
     }
-    batch.append(held!, heldStart, heldStart + heldBytes);
+    const view = held === shortReplies.bytes ? shortReplies.view : null;
+    batch.appendViewed(held!, view, heldStart, heldStart + heldBytes);
     this.dropHeld();
   }
 }

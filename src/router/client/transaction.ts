@@ -12,7 +12,8 @@
  */
 
 import type { Command } from "../../command/command.ts";
-import { copyBytes, enlarge, releaseChunk } from "../../io/chunk_pool.ts";
+import { enlarge, releaseChunk } from "../../io/chunk_pool.ts";
+import { copyBytes } from "../../io/copy_bytes.ts";
 import { encodeRequest } from "../../resp/encoder.ts";
 import type { ByteBudget } from "./byte_budget.ts";
 

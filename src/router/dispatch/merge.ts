@@ -5,7 +5,7 @@
  */
 
 import type { MergeRule } from "../../command/command.ts";
-import { copyBytes } from "../../io/chunk_pool.ts";
+import { copyBytes, copyViewed, sourceViewOf, viewOf } from "../../io/copy_bytes.ts";
 import { arrayHeader, Encoder, errorReply, type Protocol } from "../../resp/encoder.ts";
 import { ReplyFramer } from "../../resp/reply_framer.ts";
 import { elementsOf } from "../../resp/elements.ts";
@@ -131,6 +131,7 @@ function mergeConcat(replies: readonly PartReply[]): Uint8Array {
 
 /** Where small replies are joined: they are copied on at once. */
 let joined = new Uint8Array(4 * 1024);
+let joinedView = viewOf(joined);
 /** Where the next element of each reply begins. */
 const next: number[] = [];
 
@@ -169,7 +170,8 @@ export function mergeInOrder(
       if (end < 0) return badReply(replies[owner]!);
       i++;
     } while (i < count && owners[i] === owner);
-    copyBytes(out, at, held, from, end);
+    if (out !== joined) copyBytes(out, at, held, from, end);
+    else copyViewed(out, joinedView, at, held, sourceViewOf(held), from, end);
     at += end - from;
     next[owner] = end;
   }
@@ -179,7 +181,10 @@ export function mergeInOrder(
 /** Memory for a joined reply: its own where it is kept as it is; for each small one that would cost most of all. */
 function memoryFor(size: number): Uint8Array {
   if (size >= WHOLE_BYTES_MIN) return new Uint8Array(size);
-  if (size > joined.length) joined = new Uint8Array(WHOLE_BYTES_MIN);
+  if (size > joined.length) {
+    joined = new Uint8Array(WHOLE_BYTES_MIN);
+    joinedView = viewOf(joined);
+  }
   return joined;
 }
 

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { copyBytes } from "../../io/chunk_pool.ts";
+import { copyBytes } from "../../io/copy_bytes.ts";
 
 /** Keys that are counted at a time. */
 const KEYS_MAX = 256;

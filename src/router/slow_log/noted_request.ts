@@ -11,7 +11,7 @@
  */
 
 import { clock } from "../../base/clock.ts";
-import { copyBytes } from "../../io/chunk_pool.ts";
+import { copyBytes } from "../../io/copy_bytes.ts";
 import type { Carrier } from "../backends/carrier.ts";
 import { BEGINNING_BYTES, type Request } from "../request.ts";
 import { type Detour, RequestMarks } from "../request_marks.ts";

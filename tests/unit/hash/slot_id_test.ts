@@ -5,6 +5,7 @@
  */
 
 import { assertEquals } from "@std/assert";
+import { crc32 } from "../../../src/hash/crc32.ts";
 import { SLOT_COUNT, slotIdOf } from "../../../src/hash/slot_id.ts";
 import vectors from "../../fixtures/codis2/slot-vectors.json" with { type: "json" };
 
@@ -28,5 +29,14 @@ Deno.test("slotIdOf stays within the slots for any bytes", () => {
   for (let end = 0; end <= 256; end++) {
     const slot = slotIdOf(bytes, 0, end);
     assertEquals(slot >= 0 && slot < SLOT_COUNT, true);
+  }
+});
+
+Deno.test("a tag places a key wherever it begins, and a brace that is not closed is a byte as others", () => {
+  const slotOf = (text: string) => slotIdOf(new TextEncoder().encode(text), 0, text.length);
+  for (let before = 0; before < 12; before++) {
+    assertEquals(slotOf("x".repeat(before) + "{foo}bar"), 289, `after ${before} bytes`);
+    const open = new TextEncoder().encode("x".repeat(before) + "{foo-bar");
+    assertEquals(slotOf("x".repeat(before) + "{foo-bar"), crc32(open, 0, open.length) % SLOT_COUNT);
   }
 });
