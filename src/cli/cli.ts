@@ -5,6 +5,7 @@
  */
 
 import { SYSTEM_FILES } from "../base/file_fault.ts";
+import { checkDescriptors, countFreeDescriptors } from "../base/free_descriptors.ts";
 import { VERSION } from "../proxy/version.ts";
 import {
   type CommandGroup,
@@ -28,6 +29,8 @@ const DENO_REFUSAL =
 
 /** The system's words where the process may open nothing more, and what helps. */
 const OUT_OF_DESCRIPTORS = "Too many open files";
+/** Without so many that can be opened, the runtime ends the process in the middle of whatever it opens. */
+const DESCRIPTORS_LEAST = 12;
 const MORE_DESCRIPTORS = 'raise the limit for open files, as by "ulimit -n 10000"';
 
 /** Codis 2.0's program for the commands that are below `config` here. */
@@ -98,6 +101,11 @@ async function answer(
       console.log(`${PROGRAM} ${VERSION}`);
       return 0;
     case "run":
+      checkDescriptors(
+        countFreeDescriptors(DESCRIPTORS_LEAST),
+        DESCRIPTORS_LEAST,
+        "a command needs",
+      );
       return await command.run(request.values);
   }
 }

@@ -22,6 +22,8 @@ const HTTP_SHARE = 16;
 export const HTTP_CONNECTION_DESCRIPTORS = 4;
 /** Descriptors of the event loop and the socket of a worker. */
 const WORKER_DESCRIPTORS = 10;
+/** Descriptors without which the runtime cannot start a worker: it ends the process then. */
+const WORKER_LEAST = 8;
 /** Connections of a worker to one server: RESP2 and RESP3, a second database, one that is replaced. */
 const SERVER_CONNECTIONS = 4;
 /** Descriptors of each: its own, and that of its handle (`handled_conn.ts`). */
@@ -101,6 +103,11 @@ export function planDescriptors(free: number, needs: DescriptorNeeds): Descripto
  */
 export function leastToServe(needs: DescriptorNeeds): number {
   return leastKept({ ...needs, servers: Math.min(needs.servers, SERVERS_LEAST) }) + 1;
+}
+
+/** Descriptors without which several workers cannot be started. */
+export function leastToStartWorkers({ workers }: DescriptorNeeds): number {
+  return workers * WORKER_LEAST;
 }
 
 /** HTTP connections that a process with so many free descriptors may have at one time. */

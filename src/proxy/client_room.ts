@@ -22,6 +22,7 @@ import {
   descriptorsUsed,
   descriptorsWanted,
   leastToServe,
+  leastToStartWorkers,
   planDescriptors,
 } from "../io/descriptors.ts";
 import type { ProxyStart } from "./proxy_start.ts";
@@ -108,10 +109,23 @@ export async function restThatFits(
  * @throws {Error} When it cannot: it would look like one that runs, and hang.
  */
 export function refuseNoRoom(start: ProxyStart): void {
-  const least = leastToServe(needsOf(start));
-  const { workers } = start;
+  refuseFewerThan(leastToServe(needsOf(start)), start, "to serve clients takes");
+}
+
+/**
+ * Checks that the workers of a proxy can be started, before the runtime tries it.
+ *
+ * @throws {Error} When they cannot: the runtime would end the process without a word of ours.
+ */
+export function refuseNoRoomForWorkers(start: ProxyStart): void {
+  if (start.workers === 1) return;
+  const what = `to start ${start.workers} workers takes`;
+  refuseFewerThan(leastToStartWorkers(needsOf(start)), start, what);
+}
+
+function refuseFewerThan(least: number, { workers }: ProxyStart, whatFor: string): void {
   const advice = workers > 1 ? `fewer than ${workers} workers (--cpu) open fewer` : "";
-  checkDescriptors(countFreeDescriptors(least), least, "to serve clients takes", advice);
+  checkDescriptors(countFreeDescriptors(least), least, whatFor, advice);
 }
 
 function needsOf({ config, workers }: ProxyStart): DescriptorNeeds {

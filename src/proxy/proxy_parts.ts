@@ -8,7 +8,7 @@ import { logger } from "../base/log.ts";
 import type { TlsIdentity } from "../io/tls.ts";
 import { isTracing } from "../router/reports/spans.ts";
 import { AccessLog } from "./access_log.ts";
-import { type FirstRoom, firstThatFit } from "./client_room.ts";
+import { type FirstRoom, firstThatFit, refuseNoRoomForWorkers } from "./client_room.ts";
 import { changeConfig } from "./configured_proxy.ts";
 import type { ProxyStart } from "./proxy_start.ts";
 import { optionsThatFit } from "./router_options.ts";
@@ -61,6 +61,7 @@ export async function openParts(start: ProxyStart, onPause: () => void): Promise
     await takeOver?.coordinator.close();
   });
   const place = takeOver?.place ?? listenPlace(start);
+  refuseNoRoomForWorkers(start);
   const plane = await openDataPlane(takeOver === undefined ? place : undefined, start.workers, {
     router: { ...optionsThatFit(config, room, place.sockets), backendTls: start.serverTls },
     users,

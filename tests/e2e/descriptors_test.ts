@@ -100,18 +100,37 @@ async function assertTooFew(child: Child): Promise<void> {
   assertMatch(child.stderr, /^codis-proxy: .*Too many open files.*; raise .*"ulimit -n 10000"$/m);
 }
 
-// With the fewest, files cannot be opened; with the most, all starts, and nothing is left.
-for (const openFiles of [58, 62, 66]) {
-  Deno.test(`a start for which there are too few descriptors (${openFiles}) ends, and says what to raise`, async () => {
+// With the fewest, the runtime itself would fail; with the most, all starts, and nothing is left.
+for (
+  const [openFiles, cpu] of [[22, 1], [22, 4], [36, 2], [36, 4], [58, 4], [62, 4], [66, 4]] as const
+) {
+  Deno.test(`a start for which there are too few descriptors (${openFiles}, --cpu=${cpu}) ends, and says what to raise`, async () => {
     await using folder = await StoreFolder.make();
     const text = configText({ embedded_dir: folder.dir, servers: "127.0.0.1:1" });
     const file = `${folder.dir}/config.ini`;
     await Deno.writeTextFile(file, text);
-    const args = ["proxy", "-c", file, "--cpu=4", "--addr=127.0.0.1:0", "--http-addr=127.0.0.1:0"];
+    const args = [
+      "proxy",
+      "-c",
+      file,
+      `--cpu=${cpu}`,
+      "--addr=127.0.0.1:0",
+      "--http-addr=127.0.0.1:0",
+    ];
     const child = startProgram(args, { TMPDIR: folder.dir }, undefined, [], openFiles);
     await assertTooFew(child);
   });
 }
+
+Deno.test("a config command for which there are too few descriptors ends, and says what to raise", async () => {
+  await using folder = await StoreFolder.make();
+  const file = `${folder.dir}/config.ini`;
+  await Deno.writeTextFile(file, configText({ embedded_dir: folder.dir }));
+  for (const openFiles of [22, 24, 26]) {
+    const args = ["config", "-c", file, "status"];
+    await assertTooFew(startProgram(args, { TMPDIR: folder.dir }, undefined, [], openFiles));
+  }
+});
 
 Deno.test("a dashboard for which there are too few descriptors ends, and says what to raise", async () => {
   const remote = await startEtcd();
