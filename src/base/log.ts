@@ -4,6 +4,7 @@
  * @module
  */
 
+import { countOf } from "./count_of.ts";
 import {
   configureSync,
   getLogger,
@@ -205,10 +206,10 @@ function writeEntry(entry: LogEntry): void {
   try {
     file.writeLine(line);
     if (unwritten > 0) {
-      const lines = unwritten;
+      const lines = countOf(unwritten, "line");
       unwritten = 0;
       logger("log").warn(
-        "log file {path} can be written again: {lines} lines went to standard error",
+        "log file {path} can be written again: {lines} went to standard error",
         {
           path: file.path,
           lines,

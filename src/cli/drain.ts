@@ -4,6 +4,7 @@
  * @module
  */
 
+import { countOf } from "../base/count_of.ts";
 import { delay } from "@std/async/delay";
 import type { Secret } from "../base/secret.ts";
 import { loadConfig } from "../config/load.ts";
@@ -12,7 +13,6 @@ import { CONFIG_FILE } from "./parts/flags.ts";
 import { askProcess, documentOf, PROCESS_ADDR, processAddr } from "./parts/process_http.ts";
 import { askOverTls } from "./parts/product_tls.ts";
 import { type FlagValues, readValue, type Subcommand } from "./parts/subcommand.ts";
-import { countOf } from "./parts/table.ts";
 
 /** Time between two questions whether it is over, in milliseconds. */
 const ASK_MS = 200;

@@ -6,6 +6,7 @@
  * @module
  */
 
+import { countOf } from "../base/count_of.ts";
 import { importRdbFile, StoppedError } from "../import/file_import.ts";
 import { ImportCounts } from "../import/import_counts.ts";
 import { VALUE_TYPES } from "../import/rdb/value_shape.ts";
@@ -160,7 +161,7 @@ async function importFile(
     return 0;
   } catch (error) {
     if (!(error instanceof StoppedError)) throw error;
-    console.error(`stopped after ${counts.keys} keys; the same command starts over`);
+    console.error(`stopped after ${countOf(counts.keys, "key")}; the same command starts over`);
     return stop.code;
   } finally {
     target?.close();

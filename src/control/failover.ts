@@ -12,6 +12,7 @@
  * @module
  */
 
+import { countOf } from "../base/count_of.ts";
 import { repeat } from "../base/repeat.ts";
 import { SYSTEM_TIMERS, type Timers } from "../base/timers.ts";
 import type { GroupRecord } from "../model/group.ts";
@@ -167,7 +168,7 @@ export class Failover {
       text:
         `group ${groupId}: promoting ${addr}, which has ${offset} bytes of the changes of ${master}`,
       cause: `${master} does not answer for ${seconds} s, and ${down} of ` +
-        `${down + up + unheard.length} proxies cannot reach it either`,
+        `${countOf(down + up + unheard.length, "proxy", "proxies")} cannot reach it either`,
     });
     const { sightings, votes } = this.#context;
     this.promoting++;
@@ -273,5 +274,5 @@ function minorityOf({ down, up, unheard }: Tally): string {
   const silent = unheard.length === 0
     ? ""
     : `, ${unheard.length} did not answer (${unheard.join(", ")})`;
-  return `of ${all} proxies ${up} reach it, ${down} cannot${silent}`;
+  return `${up} of ${countOf(all, "proxy", "proxies")} can reach it, ${down} cannot${silent}`;
 }

@@ -11,6 +11,7 @@
  * @module
  */
 
+import { countOf } from "../base/count_of.ts";
 import type { GroupRecord } from "../model/group.ts";
 import { isUnderway } from "../model/slot.ts";
 import type { RedisConnection } from "../redis/connection.ts";
@@ -101,8 +102,10 @@ export async function checkCanFollow(
   );
   if (moving.length === 0) return;
   throw new StoreError(
-    `${addr} is no codis-server: as a replica of ${master} it would miss the keys of ${moving.length} slots ` +
-      `that move to group ${groupId} now; wait until they have moved`,
+    `${addr} is no codis-server: as a replica of ${master} it would miss the keys of ${
+      countOf(moving.length, "slot")
+    } ` +
+      `on the way to group ${groupId} now; wait until nothing moves there`,
   );
 }
 
@@ -121,7 +124,9 @@ export async function checkMissedNothing(
   if (missed === 0 || !await isCodisServer(control, master)) return;
   if (await answersLikeCodis(replica)) return;
   throw new ForceableError(
-    `${addr} is not promoted: it could not execute ${missed} commands of ${master}, probably keys that moved ` +
+    `${addr} is not promoted: it could not execute ${
+      countOf(missed, "command")
+    } of ${master}, probably keys that moved ` +
       "there from another codis-server, so it lacks them; at this server, run REPLICAOF NO ONE and CONFIG " +
       `RESETSTAT, then add it again with --force, or force the promotion if what it lacks may be lost`,
   );

@@ -17,6 +17,7 @@
  * @module
  */
 
+import { countOf } from "../base/count_of.ts";
 import { delay } from "@std/async/delay";
 import { isSurelyGone } from "../base/process_life.ts";
 import { ConnectionLossError, NodeExistsError, NoNodeError } from "../coordinator/errors.ts";
@@ -106,7 +107,7 @@ async function moveAll(
     // Most of it, while all goes on.
     let copied = await durableEntries(source);
     await makeLike(target, copied);
-    tell(`${copied.size} entries copied to ${storeText(to)}`);
+    tell(`${countOf(copied.size, "entry", "entries")} copied to ${storeText(to)}`);
     const lead = await takeLead(source);
     const heldFromMs = performance.now();
     try {

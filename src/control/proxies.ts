@@ -4,6 +4,7 @@
  * @module
  */
 
+import { countOf } from "../base/count_of.ts";
 import type { Secret } from "../base/secret.ts";
 import { productFetch } from "../api/product_http.ts";
 import {
@@ -185,7 +186,7 @@ export async function reasonOf(proxy: ProxyRecord): Promise<string> {
   const { draining } = answer.stats;
   if (draining.length === 0) return "it waits for no request; its coordinator may be slow";
   const shown = draining.slice(0, 3).map(({ slot_id, backend, in_flight }) =>
-    `slot ${slot_id} waits for ${in_flight} requests in flight at ${backend}`
+    `slot ${slot_id} waits for ${countOf(in_flight, "request")} in flight at ${backend}`
   );
   const more = draining.length > 3 ? `, and ${draining.length - 3} more slots` : "";
   return `${shown.join("; ")}${more}`;

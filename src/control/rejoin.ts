@@ -10,6 +10,7 @@
  * @module
  */
 
+import { countOf } from "../base/count_of.ts";
 import { logger } from "../base/log.ts";
 import { repeat } from "../base/repeat.ts";
 import { SYSTEM_TIMERS, type Timers } from "../base/timers.ts";
@@ -212,8 +213,8 @@ export class Rejoin {
     const writes = writesIn(stream);
     // PINGs of the master are no loss.
     if (writes === 0) return "";
-    const what = `${writes} commands (${bytes} bytes from offset ${offset}) that only ` +
-      `${addr} had are lost`;
+    const what = `${countOf(writes, "command")} (${bytes} bytes from offset ${offset}) that only ` +
+      `${addr} had ${writes === 1 ? "is" : "are"} lost`;
     const { lostWritesDir } = this.#options;
     return lostWritesDir === ""
       ? what

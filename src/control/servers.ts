@@ -4,6 +4,7 @@
  * @module
  */
 
+import { countOf } from "../base/count_of.ts";
 import { formatAddress, parseAddress } from "../base/address.ts";
 import { logger } from "../base/log.ts";
 import type { Secret } from "../base/secret.ts";
@@ -308,8 +309,8 @@ export async function makeReplica(
   const keys = keysIn(info);
   if (now.role === "master" && keys > 0 && !isForced) {
     throw new ForceableError(
-      `${addr} holds ${keys} keys, which it would lose as a replica of ${master}: ` +
-        "force it if they are not needed",
+      `${addr} holds ${countOf(keys, "key")}, which it would lose as a replica of ${master}: ` +
+        `force it if ${keys === 1 ? "that is" : "they are"} not needed`,
     );
   }
   await follow(redis, master, auth);

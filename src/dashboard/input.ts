@@ -4,6 +4,7 @@
  * @module
  */
 
+import { countOf } from "../base/count_of.ts";
 import { formatAddress, parseAddress } from "../base/address.ts";
 import { SLOT_COUNT } from "../hash/slot_id.ts";
 import { GROUP_ID_MAX, GROUP_ID_MIN } from "../model/group.ts";
@@ -35,7 +36,12 @@ function parseBody(text: string): Body {
     value = JSON.parse(text);
   } catch {
     // Not quoted: a body with a password that lacks a brace is no JSON either.
-    throw new InputError("body", "a JSON object", text, `${text.length} characters of other text`);
+    throw new InputError(
+      "body",
+      "a JSON object",
+      text,
+      `${countOf(text.length, "character")} of other text`,
+    );
   }
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     const kind = Array.isArray(value) ? "array" : value === null ? "null" : typeof value;

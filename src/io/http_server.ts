@@ -16,6 +16,7 @@
  * @module
  */
 
+import { countOf } from "../base/count_of.ts";
 import { logger } from "../base/log.ts";
 import { sleep } from "../base/sleep.ts";
 import { Acceptor } from "./acceptor.ts";
@@ -118,8 +119,8 @@ class BoundedServer implements HttpServer {
         take: (socket) => gate === undefined ? this.#take(socket) : gate.take(socket),
         refuse: gate === undefined ? refuse : () => Promise.resolve(),
         onFailure: (error, times) =>
-          log.warn("accepting connections failed {times} times: {cause}", {
-            times,
+          log.warn("accepting connections failed {times}: {cause}", {
+            times: countOf(times, "time"),
             cause: causeOf(error),
           }),
       })

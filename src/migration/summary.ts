@@ -4,6 +4,7 @@
  * @module
  */
 
+import { countOf } from "../base/count_of.ts";
 import { formatBytes } from "../base/byte_size.ts";
 import { slotsText } from "../model/slot_ranges.js";
 import type { GroupRoute } from "./cycle.ts";
@@ -50,7 +51,7 @@ export class MigrationSummary {
     const size = bytes === null ? "" : `, ${formatBytes(bytes)}`;
     const rate = bytes === null ? "" : `, ${formatBytes(perSecond(bytes))}/s`;
     return `migration from group ${from} to ${to} is done: ${slotsText(this.#slots)} ` +
-      `(${this.#slots.length}), ${this.#keys} keys${size} in ${seconds} s ` +
+      `(${this.#slots.length}), ${countOf(this.#keys, "key")}${size} in ${seconds} s ` +
       `(${perSecond(this.#keys)} keys/s${rate})`;
   }
 }

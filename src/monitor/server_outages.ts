@@ -7,6 +7,7 @@
  * @module
  */
 
+import { countOf } from "../base/count_of.ts";
 import type { ServerView } from "../api/cluster_view.ts";
 import type { Timers } from "../base/timers.ts";
 import type { OutageReport } from "../control/outages.ts";
@@ -122,7 +123,9 @@ export class ServerOutages {
       ...{ kind: "lost_writes", phase: "once", subject: addr, group, server: addr },
       severity: isFewer ? "error" : "warning",
       text:
-        `group ${group}: the master ${addr} was restarted and has ${keys} keys, ${before.keys} ` +
+        `group ${group}: the master ${addr} was restarted and has ${
+          countOf(keys, "key")
+        }, ${before.keys} ` +
         "before: what it had not saved is lost, also at its replicas",
       hint: hasSavedAll
         ? "look at its log: it has an append-only file, and did not find all keys in it; some may have expired"

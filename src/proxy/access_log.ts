@@ -6,6 +6,7 @@
  * @module
  */
 
+import { countOf } from "../base/count_of.ts";
 import { LogFile, type LogFileLimits } from "../base/log_file.ts";
 import { logger } from "../base/log.ts";
 import { Turns } from "../base/turns.ts";
@@ -105,9 +106,9 @@ export class AccessLog {
 
   #written(): void {
     if (this.#lost === 0) return;
-    log.warn("access_log {path} can be written again: {lost} lines were lost", {
+    log.warn("access_log {path} can be written again and has lost {lost}", {
       path: this.#name,
-      lost: this.#lost,
+      lost: countOf(this.#lost, "line"),
     });
     this.#lost = 0;
   }

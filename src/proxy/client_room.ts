@@ -10,6 +10,7 @@
  * @module
  */
 
+import { countOf } from "../base/count_of.ts";
 import {
   checkDescriptors,
   countFreeDescriptors,
@@ -138,10 +139,16 @@ function planAll(needs: DescriptorNeeds, free: number): DescriptorPlan {
   const { clients, kept } = plan;
   if (clients < needs.clients) {
     log.warn(
-      "max_clients is {wanted}, but only {free} more files can be opened (ulimit -n), and {kept} of " +
-        "them are kept for servers, coordinator, log and HTTP: at most {clients} clients are " +
+      "max_clients is {wanted}, but only {free} can be opened (ulimit -n), and {kept} of " +
+        "them are kept for servers, coordinator, log and HTTP: at most {clients} can be " +
         'served; "ulimit -n {limit}" is enough for all',
-      { wanted: needs.clients, free, kept, clients, limit: descriptorsWanted(needs) + ALWAYS_OPEN },
+      {
+        wanted: needs.clients,
+        free: countOf(free, "more file"),
+        kept,
+        clients: countOf(clients, "client"),
+        limit: descriptorsWanted(needs) + ALWAYS_OPEN,
+      },
     );
   }
   return plan;

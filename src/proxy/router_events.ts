@@ -4,6 +4,7 @@
  * @module
  */
 
+import { countOf } from "../base/count_of.ts";
 import { logger } from "../base/log.ts";
 import type { RouterEvents } from "../router/events.ts";
 import type { RouterOptions } from "../router/options.ts";
@@ -60,8 +61,8 @@ export function routerEvents(options: Pick<RouterOptions, "slotWaitMs">): Router
       ),
     subscriptionsBack: (address, clients, lostMs) =>
       router.info(
-        "{clients} clients are subscribed at {address} again, after {lostMs} ms without its messages",
-        { address, clients, lostMs: Math.round(lostMs) },
+        "{address} has the subscriptions of {clients} again, after {lostMs} ms without its messages",
+        { address, clients: countOf(clients, "client"), lostMs: Math.round(lostMs) },
       ),
     slotDrainTimedOut: (slotId, backends) =>
       router.warn(
@@ -132,9 +133,9 @@ function accessEvents(
   return {
     clientsProtectedFrom: (address, count) =>
       router.warn(
-        "protected mode: {count} clients of other machines were refused, the last from {address}; to " +
+        "protected mode has refused {clients} of other machines, the last from {address}; to " +
           "serve them, set password, or name the address to listen on: --addr=0.0.0.0:9000",
-        { address, count },
+        { address, clients: countOf(count, "client") },
       ),
     authsRefused: ({ id, remote }, address, count, isSlowed) =>
       router.warn(

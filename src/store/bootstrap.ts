@@ -4,6 +4,7 @@
  * @module
  */
 
+import { countOf } from "../base/count_of.ts";
 import { type Address, formatAddress } from "../base/address.ts";
 import { logger } from "../base/log.ts";
 import type { Coordinator } from "../coordinator/coordinator.ts";
@@ -68,8 +69,9 @@ export async function fillEmptyStore(
     if (identify !== undefined) checkMasters(servers, await Promise.all(servers.map(identify)));
     try {
       await coordinator.createAll(planStore(paths, store.product, servers));
-      const count = servers.length;
-      log.info("the empty store was filled with {count} groups from servers", { count });
+      log.info("the empty store was filled with {groups} from servers", {
+        groups: countOf(servers.length, "group"),
+      });
       return true;
     } catch (error) {
       // Another process was faster; what it stored is judged as if it had been there before.

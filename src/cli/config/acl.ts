@@ -4,6 +4,7 @@
  * @module
  */
 
+import { countOf } from "../../base/count_of.ts";
 import { hashedRules } from "../../acl/stored_users.ts";
 import { bytesOfText, textOfBytes } from "../../acl/users.ts";
 import type { RedisUserAnswer, RedisUsersAnswer } from "../../api/answers.ts";
@@ -27,7 +28,7 @@ import {
   readValue,
   UsageError,
 } from "../parts/subcommand.ts";
-import { countOf, formatFields, formatTable, maskControls } from "../parts/table.ts";
+import { formatFields, formatTable, maskControls } from "../parts/table.ts";
 
 const NAME: Argument<string> = {
   name: "name",

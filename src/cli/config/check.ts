@@ -4,6 +4,7 @@
  * @module
  */
 
+import { countOf } from "../../base/count_of.ts";
 import { parseAddress } from "../../base/address.ts";
 import { type CheckFindings, checkWithServers, type FoundProblem } from "../../control/servers.ts";
 import type { Config } from "../../config/config.ts";
@@ -15,7 +16,7 @@ import type { Store } from "../../store/store.ts";
 import { openServer } from "../parts/redis_servers.ts";
 import { configCommand } from "../parts/config_command.ts";
 import { type Flag, isGiven } from "../parts/subcommand.ts";
-import { countOf, maskControls } from "../parts/table.ts";
+import { maskControls } from "../parts/table.ts";
 
 const FIX: Flag = {
   name: "fix",

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { countOf } from "../../base/count_of.ts";
 import { parseAddress } from "../../base/address.ts";
 import { replaceFile } from "../../base/replace_file.ts";
 import type { Config } from "../../config/config.ts";
@@ -78,7 +79,7 @@ export const dumpCommand = configCommand({
     const { product } = dump;
     return {
       json: { file, product, entries },
-      text: `${maskControls(file)}: ${entries} entries of product ${product}`,
+      text: `${maskControls(file)}: ${countOf(entries, "entry", "entries")} of product ${product}`,
     };
   },
 });

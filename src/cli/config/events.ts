@@ -4,6 +4,7 @@
  * @module
  */
 
+import { countOf } from "../../base/count_of.ts";
 import { delay } from "@std/async/delay";
 import type { EventsAnswer } from "../../api/answers.ts";
 import type { DashboardClient } from "../../api/dashboard_client.ts";
@@ -14,7 +15,7 @@ import { configCommand } from "../parts/config_command.ts";
 import type { CommandContext } from "../parts/context.ts";
 import { isDashboardAway } from "../parts/migration_wait.ts";
 import { type Flag, type FlagValues, isGiven, readValue } from "../parts/subcommand.ts";
-import { countOf, formatTable, maskControls } from "../parts/table.ts";
+import { formatTable, maskControls } from "../parts/table.ts";
 
 /** Most events that are kept. */
 const EVENTS_MAX = 500;

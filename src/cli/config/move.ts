@@ -4,6 +4,7 @@
  * @module
  */
 
+import { countOf } from "../../base/count_of.ts";
 import type { Config } from "../../config/config.ts";
 import { ConfigError } from "../../config/error.ts";
 import { isSameValue } from "../../config/difference.ts";
@@ -60,7 +61,9 @@ export const moveCommand = configCommand({
         text: [
           stage === "begun"
             ? `product ${json.product} has moved from ${from} to ${to}, which was interrupted`
-            : `product ${json.product} can move from ${from} to ${to}: ${entries} entries`,
+            : `product ${json.product} can move from ${from} to ${to}: ${
+              countOf(entries, "entry", "entries")
+            }`,
           `proxies that go over: ${ids.length === 0 ? "none" : ids.join(", ")}`,
           `dashboard: ${dashboard === "" ? "none leads" : dashboard}`,
           ...keysBefore === "" ? [] : [keysBefore],

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { countOf } from "../../base/count_of.ts";
 import { delay } from "@std/async/delay";
 import type { DashboardClient } from "../../api/dashboard_client.ts";
 import { DashboardError } from "../../api/dashboard_errors.ts";
@@ -38,7 +39,7 @@ import type { CommandOutput } from "../parts/output.ts";
 import { Progress } from "../parts/progress.ts";
 import type { CommandContext } from "../parts/context.ts";
 import { formatSlots } from "../parts/slot_ranges.ts";
-import { countOf, formatFields } from "../parts/table.ts";
+import { formatFields } from "../parts/table.ts";
 
 /** Time between two polls of the number of slots, in milliseconds. */
 const INIT_POLL_MS = 500;

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { countOf } from "../../base/count_of.ts";
 import { formatBytes } from "../../base/byte_size.ts";
 import type { ClusterView, ProxyView, ServerView, SlotsView } from "../../api/cluster_view.ts";
 import { NO_GROUP } from "../../model/slot.ts";
@@ -12,14 +13,7 @@ import { type Flag, isGiven } from "../parts/subcommand.ts";
 import { configCommand } from "../parts/config_command.ts";
 import { alikeRanges } from "../parts/slot_ranges.ts";
 import { deadFenceText, describeTotals } from "../parts/migration_text.ts";
-import {
-  type Cell,
-  countOf,
-  formatFields,
-  formatRange,
-  formatTable,
-  maskControls,
-} from "../parts/table.ts";
+import { type Cell, formatFields, formatRange, formatTable, maskControls } from "../parts/table.ts";
 
 /** Most migration tasks, events and slot ranges that fit on the screen. */
 const TASKS_MAX = 5;

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { countOf } from "../../base/count_of.ts";
 import type { ImportRun } from "../../import/import_run.ts";
 import type { ImportSetup } from "../../import/source_import.ts";
 import {
@@ -111,7 +112,11 @@ export class Finish {
 
   async #tellSwitched(different: number): Promise<void> {
     if (different > 0) {
-      this.#say(`${different} keys differ: nothing has changed`);
+      this.#say(
+        `${countOf(different, "key")} ${
+          different === 1 ? "differs" : "differ"
+        }: nothing has changed`,
+      );
       await this.undo();
     } else {
       this.#isPaused = false;

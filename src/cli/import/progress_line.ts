@@ -4,6 +4,7 @@
  * @module
  */
 
+import { countOf } from "../../base/count_of.ts";
 import { formatBytes } from "../../base/byte_size.ts";
 import type { ImportCounts } from "../../import/import_counts.ts";
 import type { RunFigures } from "../../import/import_run.ts";
@@ -48,7 +49,11 @@ export class ProgressLine implements Disposable {
     const [done, all] = isByBytes ? [rdbBytes, rdbBytesAll] : [keys, Math.max(keys, keysAll)];
     const rate = isByBytes ? bytes - before.bytes : keys - before.keys;
     const left = rate <= 0 ? "" : `, ${spanOf(Math.ceil((all - done) / rate))} left`;
-    this.#progress.show(done, all, `${keys} keys, ${keys - before.keys} keys/s, ${read}${left}`);
+    this.#progress.show(
+      done,
+      all,
+      `${countOf(keys, "key")}, ${keys - before.keys} keys/s, ${read}${left}`,
+    );
   }
 }
 

@@ -4,9 +4,9 @@
  * @module
  */
 
+import { countOf } from "../../base/count_of.ts";
 import type { MigrationTotals } from "../../api/cluster_view.ts";
 import { formatBytes } from "../../base/byte_size.ts";
-import { countOf } from "./table.ts";
 
 /** Longer times are shown in minutes. */
 const SECONDS_MAX = 120;

@@ -12,6 +12,7 @@
  * @module
  */
 
+import { countOf } from "../../base/count_of.ts";
 import { delay } from "@std/async/delay";
 import type { RebalanceMove } from "../../api/answers.ts";
 import type { ClusterView, MigrationView } from "../../api/cluster_view.ts";
@@ -22,7 +23,7 @@ import { deadFenceText, describeTotals } from "./migration_text.ts";
 import type { CommandOutput } from "./output.ts";
 import { Progress } from "./progress.ts";
 import { AwaitedSlots, goalOf } from "./awaited_slots.ts";
-import { countOf, maskControls } from "./table.ts";
+import { maskControls } from "./table.ts";
 
 /** Time between two polls of the cluster, in milliseconds. */
 const POLL_MS = 1_000;

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { countOf } from "../../base/count_of.ts";
 import type {
   GroupLoad,
   QueuedAnswer,
@@ -17,7 +18,7 @@ import { WAIT } from "./arguments.ts";
 import { queueAndWait, queueOnly } from "./migration_wait.ts";
 import type { CommandContext } from "./context.ts";
 import type { CommandOutput } from "./output.ts";
-import { countOf, formatRange, formatTable } from "./table.ts";
+import { formatRange, formatTable } from "./table.ts";
 
 /** Shows the plan only. */
 export const DRY_RUN: Flag = {

@@ -46,11 +46,6 @@ export function formatFields(fields: readonly (readonly [name: string, value: Ce
   return formatTable([], fields.map(([name, value]) => [name, formatCell(value)]));
 }
 
-/** `1 slot`, `2 slots`. */
-export function countOf(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? "" : "s"}`;
-}
-
 /** `7`, or `7-9`. */
 export function formatRange(from: number, to: number): string {
   return from === to ? `${from}` : `${from}-${to}`;

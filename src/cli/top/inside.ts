@@ -4,6 +4,7 @@
  * @module
  */
 
+import { countOf } from "../../base/count_of.ts";
 import type { GroupView, MigrationView, ProxyView, ServerView } from "../../api/cluster_view.ts";
 import { type HotKeyEntry, nameOfEntry } from "../../api/hot_keys.ts";
 import { bytes, clockTime, duration, millis, short } from "../../dashboard/page/format.js";
@@ -11,7 +12,6 @@ import { longestFirst } from "../../dashboard/page/slow_log.js";
 import type { OutageEvent } from "../../model/outage_event.ts";
 import { rangesText } from "../../model/slot_ranges.js";
 import { describeServer } from "../config/status.ts";
-import { countOf } from "../parts/table.ts";
 import type { ProxySlowRequest, TopData } from "./feed.ts";
 import { barOf, fitText, type Line, type Piece } from "./text.ts";
 

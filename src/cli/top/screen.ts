@@ -11,10 +11,10 @@
  * @module
  */
 
+import { countOf } from "../../base/count_of.ts";
 import type { ClusterView } from "../../api/cluster_view.ts";
 import { concernsOf } from "../../dashboard/page/attention.js";
 import { bytes, clockTime, duration, millis, short } from "../../dashboard/page/format.js";
-import { countOf } from "../parts/table.ts";
 import type { TopData } from "./feed.ts";
 import { chosenId, HELP, type TopState } from "./keys.ts";
 import { LIST_NAMES, type ListName, LISTS } from "./lists.ts";
@@ -201,7 +201,9 @@ function totalsLine(
   const { slots_done, slots_left, keys_left, keys_per_second, eta_seconds } = totals;
   const slots = slots_done + slots_left;
   const parts = [`${paused}${slots_done}/${countOf(slots, "slot")}`];
-  if (keys_left !== null) parts.push(`${short(keys_left)} keys left`);
+  if (keys_left !== null) {
+    parts.push(`${short(keys_left)} ${keys_left === 1 ? "key" : "keys"} left`);
+  }
   if (keys_per_second !== null) parts.push(`${short(Math.round(keys_per_second))} keys/s`);
   if (eta_seconds !== null) parts.push(`${duration(eta_seconds)} to go`);
   return [

@@ -8,6 +8,7 @@
  * @module
  */
 
+import { countOf } from "../../base/count_of.ts";
 import { logger } from "../../base/log.ts";
 import { sleep } from "../../base/sleep.ts";
 import type { AuditEntry } from "../../model/audit_entry.ts";
@@ -105,8 +106,8 @@ export class AuditLog {
     if (now - this.#warnedMs < WARN_MS) return;
     this.#warnedMs = now;
     log.warn(
-      "{lost} lines could not be written to audit_log {file}: {error}; they are in the store only",
-      { lost: this.#lost, file: this.#file, error: this.#lostWhy },
+      "{lost} could not be written to audit_log {file}: {error}; they are in the store only",
+      { lost: countOf(this.#lost, "line"), file: this.#file, error: this.#lostWhy },
     );
     this.#lost = 0;
   }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { countOf } from "../../base/count_of.ts";
 import { isBrowser } from "../../api/auth.ts";
 import type { AuditNote } from "./audit_trail.ts";
 
@@ -76,7 +77,9 @@ function argumentsOf(pathname: string, query: URLSearchParams, body: string): st
     return `${name}=${typeof value === "string" ? shown(value) : written(value, shown)}`;
   });
   // What is no JSON may hold anything.
-  if (fields === undefined && body !== "") given.push(`body of ${body.length} characters`);
+  if (fields === undefined && body !== "") {
+    given.push(`body of ${countOf(body.length, "character")}`);
+  }
   return shortArguments(given.join(" "));
 }
 

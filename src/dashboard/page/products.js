@@ -119,7 +119,7 @@ export function ProductMenu({ own }) {
   `;
   return html`
     <${Menu} className="product-menu" label=${label}>
-      <a href="#products"><b>All ${whole(answer?.total ?? 0)} products</b></a>
+      <a href="#products"><b>All ${counted(answer?.total ?? 0, "product")}</b></a>
       <ul>
         ${sortedProducts(products, { column: "state", isDown: true }).map((product) =>
           html`

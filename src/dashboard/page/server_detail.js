@@ -45,7 +45,9 @@ export function ServerPage({ view, addr }) {
         <p>
           ${type === "slave" ? "replica" : type} of${" "}
           <a href=${`#groups/${group.id}`}>group ${group.id}</a>,${" "}
-          ${short(server.ops)} requests/s, ${short(server.keys)} keys,${" "}
+          ${short(server.ops)} requests/s, ${short(server.keys)} ${server.keys === 1
+            ? "key"
+            : "keys"},${" "}
           ${bytes(server.memory_bytes)}, Redis ${server.version ?? "–"}
         </p>
       </div>

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { countOf } from "../../base/count_of.ts";
 import { formatAddress, parseAddress } from "../../base/address.ts";
 import { CLUSTER_SLOT_COUNT } from "../../hash/crc16.ts";
 import type { TlsToServers } from "../../io/tls.ts";
@@ -64,9 +65,9 @@ export function parseNodes(text: string, server: SourceServer): ClusterNodes {
   }
   if (covered !== CLUSTER_SLOT_COUNT) {
     throw new SourceRefusedError(
-      `${formatAddress(server.address)}: ${
-        CLUSTER_SLOT_COUNT - covered
-      } slots of the cluster have no master`,
+      `${formatAddress(server.address)}: no master for ${
+        countOf(CLUSTER_SLOT_COUNT - covered, "slot")
+      } of the cluster`,
     );
   }
   return { masters: new Map([...masters].sort()), layout: layout.sort().join("; "), moving };

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { countOf } from "../../base/count_of.ts";
 import { Placement } from "../../hash/placement.ts";
 import { RDB_VERSION_MIN } from "../../redis/rdb_version.ts";
 import { quoted } from "../../resp/encoder.ts";
@@ -150,7 +151,9 @@ export class Target {
 
   /** What to do when a database is used that is not there. */
   get fewDatabases(): string {
-    return `the target has ${this.servers.databases} databases: start it with more of them ("databases" in its ` +
+    return `the target has ${
+      countOf(this.servers.databases!, "database")
+    }: start it with more of them ("databases" in its ` +
       "configuration), or choose one with --db";
   }
 

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { countOf } from "../../base/count_of.ts";
 import type { UsersUpdate } from "../../acl/users.ts";
 import { usersOf, UsersOwner } from "../../acl/users_owner.ts";
 import { clock } from "../../base/clock.ts";
@@ -131,8 +132,8 @@ export class LocalPlane implements DataPlane {
         // What is not TLS would mean nothing to a client that speaks it.
         refuse: (connection) => isTls ? this.router.drop() : this.router.refuse(connection),
         onFailure: (error, times) =>
-          log.warn("accepting clients failed {times} times: {cause}", {
-            times,
+          log.warn("accepting clients failed {times}: {cause}", {
+            times: countOf(times, "time"),
             cause: causeOf(error),
           }),
       });

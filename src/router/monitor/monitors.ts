@@ -11,6 +11,7 @@
  * @module
  */
 
+import { countOf } from "../../base/count_of.ts";
 import type { Command } from "../../command/command.ts";
 import { secretsOf } from "../../command/secrets.ts";
 import type { Arguments } from "../../resp/arguments.ts";
@@ -250,7 +251,8 @@ export class Monitors {
       if (audience.outgoing === "") continue;
       let lines = audience.outgoing;
       if (audience.left > 0) {
-        lines += `+${monitorTime(Date.now())} ${audience.left} commands were left out\r\n`;
+        const left = countOf(audience.left, "command");
+        lines += `+${monitorTime(Date.now())} left out: ${left}\r\n`;
       }
       audience.outgoing = "";
       audience.left = 0;

@@ -8,6 +8,7 @@
  * @module
  */
 
+import { countOf } from "../../base/count_of.ts";
 import { textOfBytes } from "../../acl/users.ts";
 import { logger } from "../../base/log.ts";
 import type { ReportedRequest } from "./reported_request.ts";
@@ -69,7 +70,9 @@ export class AccessLines {
       this.#text = "";
       this.#count = this.#lost = 0;
       if (lost > 0) {
-        log.warn("the access log cannot keep up: {lost} lines were lost", { lost });
+        log.warn("the access log cannot keep up and has lost {lost}", {
+          lost: countOf(lost, "line"),
+        });
       }
       const isWritten = await this.#write(text).catch(() => false);
       if (!isWritten) this.#totals.lostAccessLines += count;

@@ -111,7 +111,7 @@ Deno.test("a master that only the dashboard cannot see stays master", async () =
     15_000,
   );
   const said = (await events(dashboard)).filter((text) => /no failover/.test(text));
-  assertMatch(said[0]!, /does not answer this dashboard: no failover.*of 1 proxies 1 reach it/);
+  assertMatch(said[0]!, /does not answer this dashboard: no failover.*1 of 1 proxy can reach it/);
   await delay(2_000);
   const { servers: stored } = (await dashboard.get("/api/server_group/1")).json;
   assertEquals(

@@ -133,7 +133,7 @@ Deno.test({
       /unexpected_error_replies:1/.test(`${await replica.call("INFO", "stats")}`)
     );
     const { text } = await dashboard.ask("POST", PROMOTE, { addr, group_id: 1 });
-    assertMatch(text, /is not promoted: it could not execute 1 commands of .* RESETSTAT/);
+    assertMatch(text, /is not promoted: it could not execute 1 command of .* RESETSTAT/);
     // No more may come by way of the dashboard.
     await dashboard.done("POST", "/api/migrate", { from: 512, to: 512, new_group: 1, delay: 0 });
     await until(async () => {

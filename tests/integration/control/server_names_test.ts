@@ -119,7 +119,7 @@ Deno.test("no message asks an operator to empty a server that has keys", async (
   assertEquals(json.can_force, true);
   assertMatch(
     json.error,
-    /holds 1 keys, which it would lose as a replica of .*: force it if they are not needed/,
+    /holds 1 key, which it would lose as a replica of .*: force it if that is not needed/,
   );
 });
 

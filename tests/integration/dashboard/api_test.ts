@@ -161,7 +161,7 @@ Deno.test("a cluster is made, changed and taken apart by the API alone", async (
   // A server with keys is not emptied by being added as a replica, unless that is wanted.
   using fourth = await servers[3]!.client();
   await fourth.call("SET", "precious", "1");
-  assertMatch((await add(2, d, "slave")).text, /holds 1 keys/);
+  assertMatch((await add(2, d, "slave")).text, /holds 1 key,/);
   assertEquals(await fourth.call("GET", "precious"), "1");
   await dashboard.done("PUT", "/api/server_group/2/addServer", {
     ...{ type: "slave", addr: d, force: true },
@@ -544,7 +544,7 @@ Deno.test("a proxy that is late is named with what it waits for", async () => {
     })();
     assertEquals(waiting.waiting_for, [{
       proxy_id: "one",
-      reason: `slot 579 waits for 1 requests in flight at ${servers[1]!.addr}`,
+      reason: `slot 579 waits for 1 request in flight at ${servers[1]!.addr}`,
     }]);
     // The proxy gives the server up before the dashboard gives the proxy up.
     assertEquals((await changing).text, '{"msg":"OK","ret":0}');

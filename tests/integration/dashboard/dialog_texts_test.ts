@@ -171,7 +171,7 @@ Deno.test("what the dialogs of groups and servers say is what happens", async ()
     },
     "This is refused if it holds keys, or is in the cluster under another address.": async () => {
       await call(d, "SET", "its own", "1");
-      await page.refuses("add_server", { group: "1", addr: d.addr }, /holds 1 keys/, true);
+      await page.refuses("add_server", { group: "1", addr: d.addr }, /holds 1 key,/, true);
       await page.refuses("add_server", { group: "1", addr: `127.1:${c.port}` }, /same server/);
     },
   });

@@ -66,7 +66,7 @@ Deno.test("protected mode: who may use a proxy without a password", async (t) =>
     const records = await (await fetch(proxy.url("/api/proxy/list"))).json();
     assertEquals(records[0].debug_var_addr, `127.0.0.1:${proxy.httpPort}`);
     if (OUTER.length === 0) return;
-    assertStringIncludes(proxy.stderr, "protected mode: 1 clients of other machines were refused");
+    assertStringIncludes(proxy.stderr, "protected mode has refused 1 client of other machines");
     // Each worker says it once.
     for (let i = 0; i < 20; i++) await ping(OUTER[0]!, proxy.port);
     const lines = proxy.stderr.split("\n").filter((line) => line.includes("protected mode"));

@@ -102,7 +102,7 @@ Deno.test("a full disk costs lines, which are counted, and nothing else; log rot
     proxy.child.signal("SIGUSR1");
     await until(async () => {
       assertEquals(await client.call("GET", "k1"), "1");
-      return /lines were lost/.test(proxy.stderr);
+      return /has lost \d+ lines?/.test(proxy.stderr);
     });
     assertGreater((await linesOf(folder, "access")).length, 0);
     const log = proxy.stderr.split("\n").filter((line) => line.includes("access_log "));
@@ -111,7 +111,7 @@ Deno.test("a full disk costs lines, which are counted, and nothing else; log rot
       log[0]!,
       /access_log .*access\.0 cannot be written: .*; its lines are lost until it/,
     );
-    assertMatch(log[1]!, /access\.0 can be written again: \d+ lines were lost/);
+    assertMatch(log[1]!, /access\.0 can be written again and has lost \d+ lines?/);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

@@ -8,6 +8,7 @@
  * @module
  */
 
+import { countOf } from "../../../base/count_of.ts";
 import type { DashboardClient } from "../../../api/dashboard_client.ts";
 import { DashboardError } from "../../../api/dashboard_errors.ts";
 import type { Config } from "../../../config/config.ts";
@@ -30,7 +31,7 @@ import { ImportError, type ImportPlan, planGroups, planPool, planSlots } from ".
 import type { CommandOutput } from "../../parts/output.ts";
 import { Progress } from "../../parts/progress.ts";
 import { type CommandContext, loadOtherStore } from "../../parts/context.ts";
-import { countOf, formatRange, formatTable } from "../../parts/table.ts";
+import { formatRange, formatTable } from "../../parts/table.ts";
 import { readCodis3 } from "./codis3_product.ts";
 import { readPool } from "./twemproxy_pool.ts";
 

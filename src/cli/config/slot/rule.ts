@@ -4,6 +4,7 @@
  * @module
  */
 
+import { countOf } from "../../../base/count_of.ts";
 import type { SlotRule } from "../../../hash/placement.ts";
 import { describeRule, ruleProblem } from "../../../model/slot_rule.ts";
 import { SLOT_RULE_PRESETS, type SlotRulePreset } from "../../../model/slot_rule_presets.ts";
@@ -17,7 +18,7 @@ import {
   readValue,
   UsageError,
 } from "../../parts/subcommand.ts";
-import { countOf, formatFields, formatTable, maskControls } from "../../parts/table.ts";
+import { formatFields, formatTable, maskControls } from "../../parts/table.ts";
 
 const PATTERN: Argument<string> = {
   name: "pattern",
