@@ -102,10 +102,15 @@ export type PagePromise = readonly [
   isStill?: boolean,
 ];
 
-/** Tries all of them, in one tab. */
+/**
+ * Tries all of them, in one tab.
+ *
+ * @param shown What is left of the cluster to begin with, where it need not be large: it is drawn faster. @default all
+ */
 export async function tryPromises(
   t: Deno.TestContext,
   promises: readonly PagePromise[],
+  shown: PageServer["shown"] = (view) => view,
 ): Promise<void> {
   await using browser = await TestBrowser.start();
   await using tab = await browser.open("about:blank");
@@ -113,6 +118,7 @@ export async function tryPromises(
     await t.step(words, async () => {
       await using server = new PageServer();
       server.isRunning = !isStill;
+      server.shown = shown;
       await keepsIt({ browser, tab, server });
       // It must not ask, and complain of no answer, when its server is gone.
       await tab.page.goto("about:blank");

@@ -50,6 +50,8 @@ export class PageServer implements AsyncDisposable {
   events: EventsAnswer = madeUpEvents(madeUpCluster(0).at);
   /** How many products share its coordinator. */
   productCount = 1;
+  /** What there is of the made-up cluster. */
+  shown: (view: ClusterView) => ClusterView = (view) => view;
   /** Makes the view something else. */
   edit: (view: ClusterView) => ClusterView = (view) => view;
   /** How the page is answered when it asks for the view; null: with it. */
@@ -76,7 +78,7 @@ export class PageServer implements AsyncDisposable {
 
   /** The view as it is served now. */
   view(): ClusterView {
-    const view = madeUpCluster(this.second);
+    const view = this.shown(madeUpCluster(this.second));
     const dashboard = { ...view.dashboard, needs_token: this.token !== null };
     return this.edit({ ...view, dashboard });
   }
