@@ -116,7 +116,7 @@ export class DashboardClient extends UsersClient {
     zone?: string,
   ): Promise<DoneAnswer> {
     const more = { ...(force ? { force } : {}), ...(zone === undefined ? {} : { zone }) };
-    const body = { type, group_id: -1, addr, ...more };
+    const body = { type, group_id: groupId, addr, ...more };
     return this.requests.change("PUT", `/api/server_group/${groupId}/addServer`, body);
   }
 

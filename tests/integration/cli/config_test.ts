@@ -124,7 +124,7 @@ const ROWS: readonly Row[] = [
   {
     words: "server add 3 redis-5:6379 master",
     asks: [
-      'PUT /api/server_group/3/addServer {"type":"master","group_id":-1,"addr":"redis-5:6379"}',
+      'PUT /api/server_group/3/addServer {"type":"master","group_id":3,"addr":"redis-5:6379"}',
     ],
     table: "redis-5:6379 added to group 3\n",
   },
@@ -132,7 +132,7 @@ const ROWS: readonly Row[] = [
     words: "server add 3 redis-5:6379 slave --force",
     asks: [
       "PUT /api/server_group/3/addServer " +
-      '{"type":"slave","group_id":-1,"addr":"redis-5:6379","force":true}',
+      '{"type":"slave","group_id":3,"addr":"redis-5:6379","force":true}',
     ],
     table: "redis-5:6379 added to group 3\n",
   },

@@ -90,9 +90,9 @@ Deno.test("a product of Codis 3.2 comes with its groups, replicas, zones and slo
   assertEquals(dashboard.requests, [
     "GET /api/server_groups",
     "GET /api/slots",
-    'PUT /api/server_group/1/addServer {"type":"master","group_id":-1,"addr":"10.0.0.1:6379","zone":"east"}',
-    'PUT /api/server_group/1/addServer {"type":"slave","group_id":-1,"addr":"10.0.0.3:6379"}',
-    'PUT /api/server_group/2/addServer {"type":"master","group_id":-1,"addr":"10.0.0.2:6379"}',
+    'PUT /api/server_group/1/addServer {"type":"master","group_id":1,"addr":"10.0.0.1:6379","zone":"east"}',
+    'PUT /api/server_group/1/addServer {"type":"slave","group_id":1,"addr":"10.0.0.3:6379"}',
+    'PUT /api/server_group/2/addServer {"type":"master","group_id":2,"addr":"10.0.0.2:6379"}',
     "POST /api/slots/init",
     'POST /api/slot {"from":0,"to":511,"new_group":1,"status":"online"}',
     'POST /api/slot {"from":512,"to":999,"new_group":2,"status":"online"}',

@@ -74,8 +74,8 @@ Deno.test("a twemproxy pool becomes a group for each server, and a second time n
   });
   assertEquals(dashboard.requests.splice(0), [
     "GET /api/server_groups",
-    'PUT /api/server_group/5/addServer {"type":"master","group_id":-1,"addr":"10.0.0.1:6379"}',
-    'PUT /api/server_group/6/addServer {"type":"master","group_id":-1,"addr":"10.0.0.2:6379"}',
+    'PUT /api/server_group/5/addServer {"type":"master","group_id":5,"addr":"10.0.0.1:6379"}',
+    'PUT /api/server_group/6/addServer {"type":"master","group_id":6,"addr":"10.0.0.2:6379"}',
   ]);
 
   dashboard.answers["GET /api/server_groups"] = json([
@@ -135,9 +135,9 @@ Deno.test("another Codis comes with its groups, roles and slots, numbers and all
   assertEquals(dashboard.requests, [
     "GET /api/server_groups",
     "GET /api/slots",
-    'PUT /api/server_group/1/addServer {"type":"master","group_id":-1,"addr":"10.0.0.1:6379"}',
-    'PUT /api/server_group/2/addServer {"type":"master","group_id":-1,"addr":"10.0.0.2:6379"}',
-    'PUT /api/server_group/2/addServer {"type":"slave","group_id":-1,"addr":"10.0.0.3:6379"}',
+    'PUT /api/server_group/1/addServer {"type":"master","group_id":1,"addr":"10.0.0.1:6379"}',
+    'PUT /api/server_group/2/addServer {"type":"master","group_id":2,"addr":"10.0.0.2:6379"}',
+    'PUT /api/server_group/2/addServer {"type":"slave","group_id":2,"addr":"10.0.0.3:6379"}',
     "POST /api/slots/init",
     'POST /api/slot {"from":0,"to":511,"new_group":1,"status":"online"}',
     'POST /api/slot {"from":512,"to":999,"new_group":2,"status":"online"}',

@@ -131,8 +131,8 @@ Deno.test("a product in etcd 2's keys is named by check, proxy and dashboard, an
     );
     assertEquals(lines.at(-1), "3 servers added, 0 exist already");
     assertEquals(dashboard.requests.slice(-5), [
-      'PUT /api/server_group/1/addServer {"type":"slave","group_id":-1,"addr":"10.0.0.2:6379"}',
-      'PUT /api/server_group/2/addServer {"type":"master","group_id":-1,"addr":"10.0.0.3:6379"}',
+      'PUT /api/server_group/1/addServer {"type":"slave","group_id":1,"addr":"10.0.0.2:6379"}',
+      'PUT /api/server_group/2/addServer {"type":"master","group_id":2,"addr":"10.0.0.3:6379"}',
       "POST /api/slots/init",
       'POST /api/slot {"from":0,"to":511,"new_group":1,"status":"online"}',
       'POST /api/slot {"from":512,"to":1023,"new_group":2,"status":"online"}',
