@@ -370,7 +370,9 @@ class StartedProxy implements RunningProxy {
 
   #drainClients(isProxyGoing = true): Promise<void> {
     const { drainDelayMs: delayMs, drainTimeoutMs: timeoutMs } = this.#start.config;
-    const before = () => isProxyGoing ? this.#listings?.leave() : undefined;
+    // Beside another process, only this one goes: the proxy stays in the lists.
+    const isAlone = !this.#processes.other.isThere;
+    const before = () => isProxyGoing && isAlone ? this.#listings?.leave() : undefined;
     return this.#drain.begin({ delayMs, timeoutMs }, { before });
   }
 

@@ -53,8 +53,12 @@ class Upgrade implements AsyncDisposable {
     this.connection = connection;
   }
 
-  static async join(life: string, left: NewCalls["left"]): Promise<Upgrade> {
-    const proxy = await ProxyProcess.start({ servers });
+  static async join(
+    life: string,
+    left: NewCalls["left"],
+    config: Readonly<Record<string, string>> = {},
+  ): Promise<Upgrade> {
+    const proxy = await ProxyProcess.start({ servers, config });
     const coordinator = await EmbeddedCoordinator.open({ dir: `${proxy.folder}/data` });
     const store = storeOf(coordinator, "test");
     const description = (await loadProxies(store))[0]!.description;
@@ -101,6 +105,21 @@ Deno.test("an old process that ends when the new one may serve leaves its fence 
   await upgrade.calls.call("ready");
   await within(upgrade.proxy.stop("SIGINT"));
   assertEquals((await upgrade.left()).fences, 1);
+  life.end();
+});
+
+Deno.test("an old process that is stopped when the new one may serve does not take it from the map of the cluster", async () => {
+  const life = ProcessLife.begin("of the new one");
+  const config = { cluster_mode: "on", drain_delay: "2" };
+  await using upgrade = await Upgrade.join(life.text, () => Promise.resolve(), config);
+  await upgrade.calls.call("ready");
+  const { proxy, store } = upgrade;
+  proxy.child.signal("SIGTERM");
+  await proxy.child.waitFor(() => proxy.stderr.includes("stopping"));
+  await delay(1_000); // so long after a proxy that goes has said so
+  const stored = await loadProxies(store);
+  assertEquals(stored.map(({ state, draining }) => [state, draining]), [["online", undefined]]);
+  await within(proxy.child.ended);
   life.end();
 });
 
