@@ -19,6 +19,9 @@ const ASK_MS = 200;
 /** How much longer than the config says a drain may take, in milliseconds: what is in flight is finished. */
 const FINISH_MS = 15_000;
 
+/** After which the process that was asked is taken to answer no more, where another one does, in milliseconds. */
+const SILENT_MS = 3_000;
+
 /** See the header. */
 export const drainCommand: Subcommand = {
   name: "drain",
@@ -36,12 +39,22 @@ async function runDrain(values: FlagValues): Promise<number> {
   await askOverTls(config, entries);
   const addr = processAddr(values);
   const token = ownToken() ?? config.dashboardToken;
-  await ask(values, "POST", "/api/drain", token);
+  const { pid } = await ask(values, "POST", "/api/drain", token);
+  let heardMs = performance.now();
   const endMs = performance.now() + config.drainDelayMs + config.drainTimeoutMs + FINISH_MS;
   for (;;) {
-    const { status, sessions } = await ask(values, "GET", "/healthz", token);
-    // Without clients, too, it accepts more until then.
-    if (status === "drained") break;
+    const health = await ask(values, "GET", "/healthz", token);
+    const { sessions } = health;
+    if (health.pid === pid) {
+      heardMs = performance.now();
+      // Without clients, too, it accepts more until then.
+      if (health.status === "drained") break;
+    } else if (performance.now() - heardMs > SILENT_MS) {
+      throw new Error(
+        `process ${health.pid} has taken over at ${addr}, and accepts clients; process ${pid}, which was asked, ` +
+          "ends by itself when its own have gone",
+      );
+    }
     if (performance.now() > endMs) {
       throw new Error(`${addr} has not let its clients go: ${countOf(sessions, "client")} left`);
     }
@@ -57,7 +70,7 @@ async function ask(
   method: "GET" | "POST",
   path: string,
   token: Secret,
-): Promise<{ status: string; sessions: number }> {
+): Promise<{ status: string; sessions: number; pid: number }> {
   const answer = await askProcess(values, method, path, token);
   if (answer === undefined) {
     throw new Error(`no answer from a proxy at ${processAddr(values)}: nothing listens there`);

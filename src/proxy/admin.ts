@@ -189,13 +189,17 @@ async function healthz(subject: AdminSubject): Promise<Response> {
     slots_offline: offline,
     sessions: sum.sessions,
     stale_seconds: Math.round(subject.staleSeconds()),
+    pid: Deno.pid,
   }, isHealthy ? 200 : 503);
 }
 
-/** Lets the clients go; `GET /healthz` says how many are left, and when that is over. */
+/**
+ * Lets the clients go; `GET /healthz` says how many are left, and when that is over. While a process takes over, either
+ * of the two may answer: `pid` says which.
+ */
 function drain(subject: AdminSubject): Response {
   subject.drain();
-  return json({ status: "draining" }, 202);
+  return json({ status: "draining", pid: Deno.pid }, 202);
 }
 
 /** The slot table in force, in the words of the store. */

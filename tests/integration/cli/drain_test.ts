@@ -1,0 +1,56 @@
+/**
+ * `codis-proxy drain`, where a new process takes over at the same address. The two are played by the test, so that it
+ * is certain which of them answers.
+ *
+ * @module
+ */
+
+import { assertEquals, assertLess } from "@std/assert";
+import { callCli } from "../../support/cli_call.ts";
+import { configText } from "../../support/proxy_process.ts";
+
+/** Runs the command against an address at which these processes answer how they are, one after the other. */
+async function drain(healths: readonly { pid: number; status: string }[]) {
+  const left = [...healths];
+  await using server = Deno.serve(
+    { port: 0, hostname: "127.0.0.1", onListen: () => {} },
+    (request) =>
+      request.method === "POST"
+        ? Response.json({ status: "draining", pid: 1 }, { status: 202 })
+        : Response.json({ sessions: 0, ...left.length > 1 ? left.shift() : left[0] }, {
+          status: 503,
+        }),
+  );
+  const file = await Deno.makeTempFile();
+  await Deno.writeTextFile(file, configText({ drain_timeout: 60 }));
+  const addr = `127.0.0.1:${server.addr.port}`;
+  const ended = await callCli("drain", "-c", file, `--http-addr=${addr}`);
+  await Deno.remove(file);
+  return { ...ended, addr };
+}
+
+Deno.test("drain says at once that another process has taken over, and does not wait for that one", async () => {
+  const startedMs = performance.now();
+  const { code, stderr, addr } = await drain([
+    { pid: 1, status: "draining" },
+    { pid: 2, status: "not serving" },
+    { pid: 2, status: "ok" },
+  ]);
+  assertEquals(code, 1);
+  assertEquals(
+    stderr,
+    `codis-proxy: process 2 has taken over at ${addr}, and accepts clients; process 1, which was asked, ` +
+      "ends by itself when its own have gone\n",
+  );
+  assertLess(performance.now() - startedMs, 20_000);
+});
+
+Deno.test("drain takes no other process's word for that of the one that it has asked", async () => {
+  const { code, stdout, addr } = await drain([
+    { pid: 2, status: "drained" },
+    { pid: 1, status: "draining" },
+    { pid: 2, status: "drained" },
+    { pid: 1, status: "drained" },
+  ]);
+  assertEquals([code, stdout], [0, `no client is left at ${addr}\n`]);
+});
