@@ -112,17 +112,24 @@ const FILES_TOGETHER: readonly (readonly [folder: string, count: number])[] = [
 ];
 
 /**
- * The files that take longest beside others, as the end of a whole run names them. They come first, each in a run
- * of its own: begun late, one alone would hold up the end.
+ * The files that take longest beside others, as the end of a whole run names them, each list one run. They come
+ * first: begun late, one alone would hold up the end. Files that start a browser follow one another: each browser
+ * wants a core for itself, and a page that is drawn late is drawn again before anything else happens on it.
  */
-const LONGEST: readonly string[] = [
-  "tests/e2e/consistency_test.ts",
-  "tests/e2e/migrate_progress_test.ts",
-  "tests/integration/proxy/membership_zookeeper_test.ts",
-  "tests/e2e/outage_zookeeper_test.ts",
-  "tests/e2e/walkthrough_test.ts",
-  "tests/integration/upgrade/upgrade_test.ts",
-  "tests/integration/proxy/self_extracting_test.ts",
+const LONGEST: readonly (readonly string[])[] = [
+  ["tests/e2e/dashboard_page_test.ts", "tests/e2e/page_walk_test.ts"],
+  [
+    "tests/e2e/page_actions_test.ts",
+    "tests/e2e/page_axe_test.ts",
+    "tests/e2e/page_login_test.ts",
+  ],
+  ["tests/e2e/consistency_test.ts"],
+  ["tests/e2e/migrate_progress_test.ts"],
+  ["tests/integration/proxy/membership_zookeeper_test.ts"],
+  ["tests/e2e/outage_zookeeper_test.ts"],
+  ["tests/e2e/walkthrough_test.ts"],
+  ["tests/integration/upgrade/upgrade_test.ts"],
+  ["tests/integration/proxy/self_extracting_test.ts"],
 ];
 
 /** In the header of a file whose tests measure times: such files run last, one after another. */
@@ -322,13 +329,14 @@ async function runAll(results: Results): Promise<void> {
   const texts = await Promise.all(all.map((file) => Deno.readTextFile(`${root}${file}`)));
   const alone = all.filter((_, i) => RUNS_ALONE.test(texts[i]!));
   const beside = all.filter((file) => !alone.includes(file));
-  for (const file of LONGEST.filter((file) => !beside.includes(file))) {
+  const longest = LONGEST.flat();
+  for (const file of longest.filter((file) => !beside.includes(file))) {
     const name = `LONGEST of tests/run_tests.ts: ${file}`;
     results.set(name, unread(name, "is not there, or runs alone"));
   }
-  const longest = LONGEST.filter((file) => beside.includes(file));
   // Types are checked beside them. A mistake there must not hide the results of tests.
-  const runs = longest.map((file) => [file]);
+  const runs = LONGEST.map((files) => files.filter((file) => beside.includes(file)))
+    .filter((files) => files.length > 0);
   for (const [folder, count] of FILES_TOGETHER) {
     const files = beside.filter((file) => file.startsWith(`${folder}/`) && !longest.includes(file));
     while (files.length > 0) runs.push(files.splice(0, count));
