@@ -28,7 +28,7 @@ import { FILE_CHECKS, findFolders } from "./parts/config_files.ts";
 import { COORDINATOR_MS, isOnDisk, ownToken } from "./parts/context.ts";
 import { CONFIG_FILE, PLACE_FLAGS } from "./parts/flags.ts";
 import { askProcess, documentOf, PROCESS_ADDR } from "./parts/process_http.ts";
-import { askOverTls } from "./parts/product_tls.ts";
+import { askOverTls, foreignCertificate } from "./parts/product_tls.ts";
 import { openServer } from "./parts/redis_servers.ts";
 import { linesOfFlags } from "./parts/running_config.ts";
 import {
@@ -65,7 +65,7 @@ async function runCheck(values: FlagValues): Promise<number> {
   const { warnings } = loaded;
   const reached = await reach(loaded);
   const errors = [...await fileErrors(loaded, reader === "proxy"), ...reached.errors];
-  for (const warning of [...warnings, ...await dateWarnings(loaded), ...reached.warnings]) {
+  for (const warning of [...warnings, ...await certificateWarnings(loaded), ...reached.warnings]) {
     say("warning", warning);
   }
   for (const error of errors) say("error", error);
@@ -103,7 +103,7 @@ async function fileErrors(
 }
 
 /** Certificates that can be used, but that others refuse, or soon will. */
-async function dateWarnings({ config, entries }: LoadedConfig): Promise<string[]> {
+async function certificateWarnings({ config, entries }: LoadedConfig): Promise<string[]> {
   const warnings: string[] = [];
   for (const filesOf of [clientTlsFiles, backendTlsFiles, httpTlsFiles, etcdTlsFiles]) {
     const files = filesOf(config);
@@ -115,6 +115,8 @@ async function dateWarnings({ config, entries }: LoadedConfig): Promise<string[]
       warnings.push((entries.placed(fault) as Error).message);
     }
   }
+  const foreign = await foreignCertificate(config).catch(() => undefined);
+  if (foreign !== undefined) warnings.push((entries.placed(foreign) as Error).message);
   return warnings;
 }
 

@@ -30,7 +30,7 @@ import {
 } from "./parts/subcommand.ts";
 import { webhookAuthority } from "./parts/attached_dashboard.ts";
 import { filesOfNextStart } from "./parts/config_files.ts";
-import { askOverTls, httpIdentity } from "./parts/product_tls.ts";
+import { askOverTls, httpIdentity, warnOfForeignCertificate } from "./parts/product_tls.ts";
 import { tlsToServers } from "./parts/redis_servers.ts";
 import { CONFIG_FILE, LOG_FILE, SERVING_LOG_LEVEL } from "./parts/flags.ts";
 import { startConfigured } from "./parts/running_config.ts";
@@ -134,6 +134,7 @@ async function serveUntilStopped(
   const coordinator = undo.adopt(opened, (coordinator) => coordinator.close());
   await askOverTls(config);
   const [serverTls, httpTls] = [await tlsToServers(config), await httpIdentity(config)];
+  await warnOfForeignCertificate(config);
   // Other commands need not wait until all of it is loaded.
   const { makeDashboard } = await import("./parts/dashboard_service.ts");
   const { serveDashboard } = await import("../dashboard/server.ts");

@@ -11,7 +11,7 @@ import { ConfigError } from "../config/error.ts";
 import { type FlagValues, readFlag, type Subcommand } from "./parts/subcommand.ts";
 import { attachedDashboard } from "./parts/attached_dashboard.ts";
 import { filesOfNextStart } from "./parts/config_files.ts";
-import { askOverTls, httpIdentity } from "./parts/product_tls.ts";
+import { askOverTls, httpIdentity, warnOfForeignCertificate } from "./parts/product_tls.ts";
 import { identifier, tlsToServers } from "./parts/redis_servers.ts";
 import { startConfigured } from "./parts/running_config.ts";
 import {
@@ -75,6 +75,7 @@ async function runProxyCommand(values: FlagValues): Promise<number> {
     }
     await askOverTls(config);
     const [serverTls, httpTls] = [await tlsToServers(config), await httpIdentity(config)];
+    await warnOfForeignCertificate(config);
     // Other commands need not wait until all of it is loaded.
     const { runProxy } = await import("../proxy/run_proxy.ts");
     const attach = await attachedDashboard(config, http, serverTls, running);

@@ -136,6 +136,24 @@ export function certificatesOf(pem: string): X509Certificate[] {
   return blocks.map((block) => new X509Certificate(block));
 }
 
+/**
+ * Whether the first certificate of a PEM text is signed by an authority of another, perhaps by way of those behind it.
+ *
+ * @throws {Error} When one cannot be read.
+ */
+export function isSignedBy(cert: string, ca: string): boolean {
+  const [own, ...between] = certificatesOf(cert);
+  const authorities = certificatesOf(ca);
+  const isBy = (signed: X509Certificate, signer: X509Certificate) =>
+    signed.checkIssued(signer) && signed.verify(signer.publicKey);
+  for (let signed = own!;;) {
+    if (authorities.some((authority) => isBy(signed, authority))) return true;
+    const next = between.findIndex((signer) => isBy(signed, signer));
+    if (next < 0) return false;
+    signed = between.splice(next, 1)[0]!;
+  }
+}
+
 async function readPem(file: TlsFile): Promise<string> {
   if (file.path === "") return "";
   let text: string;

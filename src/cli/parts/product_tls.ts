@@ -5,11 +5,13 @@
  */
 
 import { useHttps } from "../../api/product_http.ts";
+import { KeyError } from "../../base/key_error.ts";
+import { logger } from "../../base/log.ts";
 import type { Config } from "../../config/config.ts";
 import type { ConfigEntries } from "../../config/load.ts";
 import { httpAuthorityFiles, httpTlsFiles, speaksHttps } from "../../config/tls.ts";
 import type { TlsIdentity } from "../../io/tls.ts";
-import { readTlsFiles } from "../../io/tls_files.ts";
+import { isSignedBy, readTlsFiles } from "../../io/tls_files.ts";
 
 /**
  * Has this process ask the others of its product over https, where they speak it.
@@ -35,6 +37,36 @@ export async function prepareHttps(config: Config): Promise<() => void> {
   if (!speaksHttps(config)) return () => {};
   const { ca } = await readTlsFiles(httpAuthorityFiles(config));
   return () => useHttps(ca);
+}
+
+/**
+ * What is wrong where the other processes of the product would refuse the certificate that this one serves HTTP with;
+ * `undefined`: nothing, or none of the two files is named.
+ *
+ * @throws {KeyError} When one of the files cannot be used.
+ */
+export async function foreignCertificate(config: Config): Promise<KeyError | undefined> {
+  const files = httpTlsFiles(config);
+  const authority = httpAuthorityFiles(config);
+  if (files === undefined || authority.ca.path === "") return undefined;
+  const [{ cert }, { ca }] = [await readTlsFiles(files), await readTlsFiles(authority)];
+  if (isSignedBy(cert, ca)) return undefined;
+  return new KeyError(
+    files.cert.key,
+    files.cert.path,
+    `the certificate is not signed by an authority of ${authority.ca.key} = "${authority.ca.path}": ` +
+      "the other processes of the product will refuse it",
+  );
+}
+
+/**
+ * Logs {@linkcode foreignCertificate}, if there is such a fault.
+ *
+ * @throws {KeyError} When one of the files cannot be used.
+ */
+export async function warnOfForeignCertificate(config: Config): Promise<void> {
+  const fault = await foreignCertificate(config);
+  if (fault !== undefined) logger("tls").warn("{fault}", { fault: fault.message });
 }
 
 /**

@@ -10,7 +10,7 @@ import type { Config, ConfigReader } from "../../config/config.ts";
 import type { ConfigLine } from "../../config/lines.ts";
 import { type ConfiguredPart, RunningConfig } from "../../config/running.ts";
 import { CONFIG_FILE, LOG_FILE, PLACE_FLAGS } from "./flags.ts";
-import { prepareHttps } from "./product_tls.ts";
+import { foreignCertificate, prepareHttps } from "./product_tls.ts";
 import { type FlagValues, spellFlag } from "./subcommand.ts";
 
 /** Keys that flags give, too. */
@@ -74,8 +74,17 @@ const LOG: ConfiguredPart = {
   },
 };
 
+const PRODUCT_TLS_KEYS = ["dashboard_ca", "http_tls_cert", "http_tls_key"];
+
 /** Which authority this process trusts when it asks the others of its product. */
 const PRODUCT_TLS: ConfiguredPart = {
-  prepare: (next, changed, isReload) =>
-    isReload || changed.has("dashboard_ca") ? prepareHttps(next) : Promise.resolve(NOTHING),
+  async prepare(next, changed, isReload) {
+    if (!isReload && !PRODUCT_TLS_KEYS.some((key) => changed.has(key))) return NOTHING;
+    const trust = await prepareHttps(next);
+    const fault = await foreignCertificate(next);
+    return () => {
+      trust();
+      if (fault !== undefined) logger("tls").warn("{fault}", { fault: fault.message });
+    };
+  },
 };

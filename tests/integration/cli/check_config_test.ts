@@ -109,6 +109,20 @@ Deno.test("check says that servers is ignored because the store has others, as t
   assertEquals(await check(place, `servers = ${redis.addr}`), [0, "ok: no error was found"]);
 });
 
+Deno.test("check warns of a certificate that the other processes of the product will refuse", async () => {
+  const [cert, key] = [tlsFile("server"), tlsFile("server-key")];
+  const checked = (ca: "ca" | "other-ca") =>
+    check(`http_tls_cert = ${cert}`, `http_tls_key = ${key}`, `dashboard_ca = ${tlsFile(ca)}`);
+  assertEquals((await checked("ca"))[1].includes("not signed"), false);
+  const [code, text] = await checked("other-ca");
+  assertEquals(code, 0, text);
+  assertStringIncludes(
+    text,
+    `warning: config.ini:1: http_tls_cert = "${cert}": the certificate is not signed by an authority of ` +
+      `dashboard_ca = "${tlsFile("other-ca")}": the other processes of the product will refuse it`,
+  );
+});
+
 Deno.test("check warns of a certificate that has expired", async () => {
   const [cert, key] = [tlsFile("expired"), tlsFile("expired-key")];
   const [code, text] = await check(

@@ -126,6 +126,17 @@ Deno.test("a proxy, a dashboard and a config command trust each other over https
       young.close();
     });
 
+    await test.step("a reload warns of a certificate of an authority that is trusted no longer", async () => {
+      const warning =
+        `the certificate is not signed by an authority of dashboard_ca = "${authorities}"`;
+      for (const each of [proxy, service]) assertEquals(each.stderr.includes(warning), false);
+      await Deno.writeTextFile(authorities, tlsText("other-ca"));
+      for (const each of [proxy, service]) {
+        each.signal("SIGHUP");
+        await each.waitFor(() => each.stderr.includes(warning));
+      }
+    });
+
     await test.step("the level of the log changes while a file cannot be read", async () => {
       await Deno.remove(authorities);
       assertEquals((await get(http, "/setloglevel?level=debug")).status, 200);

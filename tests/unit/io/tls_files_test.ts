@@ -7,7 +7,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { delay } from "@std/async/delay";
 import type { TlsIdentity } from "../../../src/io/tls.ts";
-import { readTlsFiles, TlsWatch } from "../../../src/io/tls_files.ts";
+import { isSignedBy, readTlsFiles, TlsWatch } from "../../../src/io/tls_files.ts";
 import { identityOf, tlsFile, tlsText } from "../../support/tls.ts";
 
 function files(cert: string, key: string, ca = "") {
@@ -43,6 +43,14 @@ Deno.test("files that cannot be used are refused with key, path and reason", asy
     await refusal(server, key, import.meta.filename!),
     `tls_client_ca = "${import.meta.filename}": is not a PEM file`,
   );
+});
+
+Deno.test("a certificate is known from one of another authority", () => {
+  assertEquals(isSignedBy(tlsText("server"), tlsText("ca")), true);
+  assertEquals(isSignedBy(tlsText("server"), tlsText("other-ca") + tlsText("ca")), true);
+  assertEquals(isSignedBy(tlsText("server"), tlsText("other-ca")), false);
+  assertEquals(isSignedBy(tlsText("server") + tlsText("ca"), tlsText("ca")), true);
+  assertEquals(isSignedBy(tlsText("ca"), tlsText("ca")), true);
 });
 
 Deno.test("a look that is under way does not take back files that are others since", async () => {
