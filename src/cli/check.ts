@@ -54,7 +54,8 @@ export const tryCommand: Subcommand = {
   summary: "Check a config file: its values, its files, its servers, its coordinator.",
   details:
     "Changes nothing. It prints what would be other in the process that runs at --http-addr, if there is one. The\n" +
-    "exit code is 1 when there is an error. `config check` is about what is stored in the coordinator.",
+    "exit code is 1 when there is an error. Run it as the user of the process: it tries whether files can be made\n" +
+    "where the process writes. `config check` is about what is stored in the coordinator.",
   flags: [CONFIG_FILE, PROCESS_ADDR, AS_DASHBOARD, ...PLACE_FLAGS],
   run: runCheck,
 };

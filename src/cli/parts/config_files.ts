@@ -6,6 +6,7 @@
 
 import { dirname } from "node:path";
 import { excerpt } from "../../base/excerpt.ts";
+import { fileFault } from "../../base/file_fault.ts";
 import { KeyError } from "../../base/key_error.ts";
 import type { Config } from "../../config/config.ts";
 import type { ConfiguredPart } from "../../config/running.ts";
@@ -30,9 +31,13 @@ async function readForClients(config: Config): Promise<void> {
   if (files !== undefined) await readTlsFiles(files);
 }
 
-/** @throws {KeyError} When a file that the process will write has no folder: nobody makes one. */
+/**
+ * Looks for the places where the process will write; what is made for that is removed at once.
+ *
+ * @throws {KeyError} When a file has no folder, which nobody makes, or when nothing can be written in a place.
+ */
 export async function findFolders(config: Config, isProxy: boolean): Promise<void> {
-  const { logFile, accessLog, auditLog, failoverLostWritesDir: kept } = config;
+  const { logFile, accessLog, auditLog, embeddedDir, historyDir, failoverLostWritesDir } = config;
   const isDashboard = !isProxy || isDashboardInside(config);
   const files = [
     ["log_file", logFile, logFile !== "" && logFile !== "-"],
@@ -40,20 +45,76 @@ export async function findFolders(config: Config, isProxy: boolean): Promise<voi
     ["audit_log", auditLog, isDashboard && auditLog !== ""],
   ] as const;
   for (const [key, path] of files.filter(([, , isWritten]) => isWritten)) {
-    const folder = dirname(path);
-    if (!await isFolder(folder)) {
-      throw new KeyError(key, path, `no folder "${excerpt(folder)}"`);
-    }
+    await named(key, path, async () => {
+      const folder = dirname(path);
+      if (!await isFolder(folder)) throw new Error(`no folder "${excerpt(folder)}"`);
+      // The others are files with numbers, one after the other.
+      const isThere = key === "audit_log" && await isFolder(path) !== undefined;
+      await (isThere ? openForMore(path) : makeFile(folder));
+    });
   }
-  // It is made when it is needed.
-  if (isDashboard && kept !== "" && await isFolder(kept) === false) {
-    throw new KeyError("failover_lost_writes_dir", kept, "this is no folder");
+  // Who opens a store that is there tells what is wrong with it.
+  const isMade = config.coordinator === "embedded" &&
+    await isFolder(embeddedDir).catch(() => true) === undefined;
+  const folders = [
+    ["embedded_dir", embeddedDir, isMade],
+    ["history_dir", historyDir, isDashboard && historyDir !== ""],
+    [
+      "failover_lost_writes_dir",
+      failoverLostWritesDir,
+      isDashboard && failoverLostWritesDir !== "",
+    ],
+  ] as const;
+  for (const [key, path] of folders.filter(([, , isWritten]) => isWritten)) {
+    await named(key, path, async () => await makeFile(await folderAbove(path)));
   }
 }
 
-/** Whether a folder is there; undefined: nothing is. */
+async function named(key: string, path: string, look: () => Promise<void>): Promise<void> {
+  try {
+    await look();
+  } catch (error) {
+    // Without the call and its file, which are told.
+    const reason = fileFault(error).replace(/( \(os error \d+\)): .*$/, "$1");
+    throw new KeyError(key, path, reason);
+  }
+}
+
+/** Whether a folder is there; undefined: nothing is. Throws the system's error when that cannot be told. */
 async function isFolder(path: string): Promise<boolean | undefined> {
-  return (await Deno.stat(path).catch(() => undefined))?.isDirectory;
+  try {
+    return (await Deno.stat(path)).isDirectory;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+/** A folder that is made when it is needed, or the one above it that is there. */
+async function folderAbove(path: string): Promise<string> {
+  for (let at = path;; at = dirname(at)) {
+    const isThere = await isFolder(at);
+    if (isThere) return at;
+    if (isThere === undefined && dirname(at) !== at) continue;
+    throw new Error(at === path ? "this is no folder" : `"${excerpt(at)}" is no folder`);
+  }
+}
+
+/** Rights alone do not tell whether that can be done: a file system may be read-only. */
+async function makeFile(dir: string): Promise<void> {
+  try {
+    await Deno.remove(await Deno.makeTempFile({ dir, prefix: ".codis-proxy-check-" }));
+  } catch (error) {
+    throw new Error(`no file can be made in "${excerpt(dir)}": ${fileFault(error)}`);
+  }
+}
+
+async function openForMore(path: string): Promise<void> {
+  try {
+    (await Deno.open(path, { append: true })).close();
+  } catch (error) {
+    throw new Error(`this cannot be written to: ${fileFault(error)}`);
+  }
 }
 
 /**

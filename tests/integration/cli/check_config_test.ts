@@ -53,6 +53,41 @@ Deno.test("check finds files that the process could not write, and makes none", 
   }
 });
 
+Deno.test("check finds places where nothing can be written", async () => {
+  const files = ["log_file", "access_log", "audit_log"];
+  const folders = ["history_dir", "failover_lost_writes_dir"];
+  for (const key of [...files, ...folders]) {
+    const [code, text] = await check(`${key} = /proc/x`);
+    assertEquals([code, text], [
+      1,
+      `error: config.ini:1: ${key} = "/proc/x": files below /dev, /proc and /sys cannot be used`,
+    ]);
+  }
+  const folder = await Deno.makeTempDir();
+  try {
+    await Deno.writeTextFile(`${folder}/audit.log`, "kept\n");
+    const lines = [
+      `audit_log = ${folder}/audit.log`,
+      `embedded_dir = ${folder}/a/b`,
+      `history_dir = ${folder}/history`,
+    ];
+    assertEquals(await check(...lines), [0, "ok: no error was found"]);
+    assertEquals([...Deno.readDirSync(folder)].map(({ name }) => name), ["audit.log"]);
+    assertEquals(await Deno.readTextFile(`${folder}/audit.log`), "kept\n");
+    for (const key of folders) {
+      const [, text] = await check(`${key} = ${folder}/audit.log/x`);
+      assertStringIncludes(text, "Not a directory");
+    }
+    const [, text] = await check(`audit_log = ${folder}`);
+    assertStringIncludes(
+      text,
+      `audit_log = "${folder}": this cannot be written to: Is a directory`,
+    );
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
 Deno.test("check names the line of a file with certificates that cannot be used", async () => {
   const https = "dashboard_addr = https://127.0.0.1:1";
   assertEquals(await check(https, "dashboard_ca = /nowhere.pem"), [
