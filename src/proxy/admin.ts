@@ -53,6 +53,8 @@ export interface AdminSubject {
   readonly policy: AccessPolicy;
   /** Answers what none of the routes here does; `/` too, when it is given. */
   others(): ((request: Request, remote: string) => Promise<Response>) | undefined;
+  /** Whether there will be such others, and are none yet: the process is starting. */
+  awaitsOthers(): boolean;
   /** Metrics of what is served here besides the proxy. */
   otherMetrics(): Metric[];
 }
@@ -138,7 +140,7 @@ function answer(
   if (others !== undefined && (route === undefined || route.isDashboards)) {
     return others(request, remote);
   }
-  if (route === undefined) return text(`no such path; try ${Object.keys(ROUTES).join(" ")}\n`, 404);
+  if (route === undefined) return subject.awaitsOthers() ? STARTING() : NO_SUCH_PATH();
   if (!route.methods.includes(request.method)) {
     const allow = route.methods.join(", ");
     return new Response(`use ${allow}\n`, { status: 405, headers: { allow } });
@@ -150,6 +152,13 @@ function answer(
   if (refusal !== undefined) return text(`${refusal.error}\n`, refusal.status);
   return route.handle(subject, url, remote);
 }
+
+const NO_SUCH_PATH = () => text(`no such path; try ${Object.keys(ROUTES).join(" ")}\n`, 404);
+/** Who asks the dashboard waits for one that leads, and so for this. */
+const STARTING = () =>
+  text("the process is starting, and its dashboard with it: ask again\n", 503, {
+    "retry-after": "1",
+  });
 
 function index({ build }: AdminSubject): Response {
   const paths = Object.keys(ROUTES).filter((path) => path !== "/");
@@ -294,6 +303,7 @@ function json(value: unknown, status = 200): Response {
   });
 }
 
-function text(body: string, status = 200): Response {
-  return new Response(body, { status, headers: { "content-type": "text/plain; charset=utf-8" } });
+function text(body: string, status = 200, more: Record<string, string> = {}): Response {
+  const headers = { "content-type": "text/plain; charset=utf-8", ...more };
+  return new Response(body, { status, headers });
 }

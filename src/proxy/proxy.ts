@@ -210,7 +210,7 @@ class StartedProxy implements RunningProxy {
   }
 
   #serveAdmin(proxyRecord: () => ProxyRecord, connectionsMax: number, isBeside: boolean): void {
-    const { config, http, httpTls } = this.#start;
+    const { config, http, httpTls, attach } = this.#start;
     this.#admin = serveAdmin(
       {
         plane: this.#plane,
@@ -227,6 +227,7 @@ class StartedProxy implements RunningProxy {
         policy: this.#policy,
         running: this.#start.running,
         others: () => this.#attached?.answer.bind(this.#attached),
+        awaitsOthers: () => attach !== undefined && this.#attached === undefined,
         otherMetrics: () => this.#attached?.metrics() ?? [],
       },
       {
