@@ -332,9 +332,9 @@ export class Backend implements SourceOwner, BatchOwner, Carrier, SlowConnection
     return this.#sent.length > 0 && this.linked?.mayBlock !== true;
   }
 
-  /** Whether no deadline of its can pass: it waits for no server. */
+  /** Whether no deadline of its can pass soon: it waits for no server, nor is about to greet one again. */
   get isQuiet(): boolean {
-    return !this.owesReply && this.#state !== "handshake";
+    return !this.owesReply && this.#state !== "handshake" && !this.#redial.isTrying;
   }
 
   /** Checks deadlines; called a few times a second unless it is quiet. */

@@ -1,5 +1,6 @@
 /**
- * Clients that are blocked at a server that is lost, or falls silent: they are told, and soon.
+ * Clients that are blocked at a server that is lost, or falls silent: they are told, and soon. A server that is
+ * silent when it is greeted is given up in time, too.
  *
  * Runs alone: it holds the proxy to times.
  *
@@ -8,7 +9,8 @@
 
 import { assert, assertMatch } from "@std/assert";
 import { whenBlocked } from "../../support/blocked_clients.ts";
-import { within } from "../../support/deadline.ts";
+import { until, within } from "../../support/deadline.ts";
+import { answerNothing, FakeRedis } from "../../support/fake_redis.ts";
 import { RedisServer } from "../../support/redis_server.ts";
 import { ReplyError } from "../../support/resp_value.ts";
 import { RouterServer } from "../../support/router_server.ts";
@@ -34,4 +36,20 @@ Deno.test("when a server is lost, or falls silent, what blocks there is answered
     assert(performance.now() - before < (end === "kill" ? 500 : 1500));
     redis.resume();
   }
+});
+
+Deno.test("a server that is silent when it is greeted is given up in time at each attempt", async () => {
+  await using fake = new FakeRedis((words) => words[1] === "3" ? "hang" : answerNothing(words));
+  await using proxy = await RouterServer.start({
+    servers: [fake],
+    options: { backendDialMs: 100 },
+  });
+  using client = await proxy.client();
+  await client.call("GET", "a");
+  const before = fake.connectionCount;
+  await client.send("SELECT", 3);
+  await client.send("GET", "a");
+  const startedMs = performance.now();
+  await until(() => fake.connectionCount === before + 4);
+  assert(performance.now() - startedMs < 2000);
 });
