@@ -182,7 +182,11 @@ function bind<Socket>(
     const options = { hostname, port, tcpBacklog: BACKLOG };
     return open(reusePort ? { ...options, reusePort } : options);
   } catch (error) {
-    throw new Error(`cannot listen on ${hostname}:${port}: ${causeOf(error)}`, { cause: error });
+    const lacks = hostname === "127.0.0.1" && error instanceof Deno.errors.AddrNotAvailable;
+    const why = lacks
+      ? `this machine has no 127.0.0.1; with IPv6 alone, set proto = tcp6, or name [::1]:${port}`
+      : causeOf(error);
+    throw new Error(`cannot listen on ${hostname}:${port}: ${why}`, { cause: error });
   }
 }
 

@@ -9,6 +9,8 @@ import { productFetch, productUrl } from "../../api/product_http.ts";
 import {
   type Address,
   formatAddress,
+  isLoopback,
+  parseAddress,
   parseListenAddress,
   reachableHere,
 } from "../../base/address.ts";
@@ -67,6 +69,8 @@ export async function askProcess(
   } catch (error) {
     const cause = causeOfFetch(error);
     if (/refused/i.test(cause)) return undefined;
+    // This machine has no such address, as one with IPv6 alone has no 127.0.0.1.
+    if (isLoopback(parseAddress(addr).hostname) && /unreachable/i.test(cause)) return undefined;
     throw new Error(`${url}: ${cause}`);
   }
 }
