@@ -4,7 +4,8 @@
  *
  *     deno run --allow-net tests/bench/load/forwarder.ts conn|handle PORT SERVER_PORT
  *
- * Through `Deno.Conn`, or through the TCP handle of `node:net`, of which a read that waits keeps no promise.
+ * Through `Deno.Conn`, or through the TCP handle of `node:net`, of which a read that waits keeps no promise. What
+ * chooses between servers is {@link ./least_router.ts}.
  *
  * @module
  */

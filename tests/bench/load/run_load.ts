@@ -15,7 +15,7 @@ import { RedisServer } from "../../support/redis_server.ts";
 import { median } from "./median.ts";
 import { fillKeys, type Load, runBenchmark } from "./redis_benchmark.ts";
 import {
-  forwarderTarget,
+  leastTarget,
   proxyTarget,
   READ_MODES,
   redisTarget,
@@ -35,7 +35,7 @@ const HELP = `make bench ARGS="..."
   --migrating=256,1024  proxies, too, with so many slots in migrate
   --repeat=3            rounds; the table shows the medians
   --seconds=2           how long one target is loaded in one round
-  --targets=redis,twemproxy,proxy   also conn, handle: the least program in Deno that passes requests on
+  --targets=redis,twemproxy,proxy   also conn, handle, router: the least programs in Deno that pass requests on
   --read-mode=byob      byob, direct, or both: byob,direct
   --cpu=1               workers of the proxy; several with commas
 `;
@@ -112,7 +112,11 @@ function readOptions(): Options {
     loads,
     repeat: given.number("repeat"),
     seconds: given.number("seconds"),
-    targets: given.words("targets", [...DEFAULT_TARGETS, "conn", "handle"], DEFAULT_TARGETS),
+    targets: given.words(
+      "targets",
+      [...DEFAULT_TARGETS, "conn", "handle", "router"],
+      DEFAULT_TARGETS,
+    ),
     readModes: given.words("read-mode", READ_MODES, ["byob"]),
     cpu: given.numbers("cpu"),
     migrating: given.text("migrating") === undefined ? [] : given.numbers("migrating"),
@@ -129,8 +133,8 @@ async function startTargets(
   for (const name of options.targets) {
     if (name === "redis") targets.push(redisTarget(servers[0]!));
     if (name === "twemproxy") targets.push(stack.use(await twemproxyTarget(servers)));
-    if (name === "conn" || name === "handle") {
-      targets.push(stack.use(await forwarderTarget(servers[0]!, name)));
+    if (name === "conn" || name === "handle" || name === "router") {
+      targets.push(stack.use(await leastTarget(servers, name)));
     }
     if (name !== "proxy") continue;
     for (const readMode of options.readModes) {

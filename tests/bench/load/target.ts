@@ -112,15 +112,25 @@ export async function twemproxyTarget(servers: readonly RedisServer[]): Promise<
   return { name: "twemproxy", port, pid: child.pid, [Symbol.asyncDispose]: dispose };
 }
 
-/** The forwarder of {@link ./forwarder.ts}, by `conn` or by `handle`, before the first server. */
-export async function forwarderTarget(
-  { port: serverPort }: RedisServer,
-  how: string,
+/**
+ * The forwarder of {@link ./forwarder.ts}, by `conn` or by `handle`, before the first server, or the `router` of
+ * {@link ./least_router.ts} before all.
+ */
+export async function leastTarget(
+  servers: readonly RedisServer[],
+  how: "conn" | "handle" | "router",
 ): Promise<Target> {
   const port = freePort();
-  const script = new URL("./forwarder.ts", import.meta.url).pathname;
+  const serverPorts = servers.map((server) => `${server.port}`);
+  const words = how === "router"
+    ? ["least_router.ts", `${port}`, ...serverPorts]
+    : ["forwarder.ts", how, `${port}`, serverPorts[0]!];
+  const [script, ...args] = words;
   const child = new Child(Deno.execPath(), {
-    args: ["run", "--no-check", "--allow-net", script, how, `${port}`, `${serverPort}`],
+    args: [
+      ...["run", "--no-check", "--allow-net", "--v8-flags=--max-semi-space-size=4"],
+      ...[new URL(`./${script}`, import.meta.url).pathname, ...args],
+    ],
     env: { DENO_TOKIO_EVENT_INTERVAL: "1" },
   });
   await child.waitFor(() => child.stdout.includes("ready"));
