@@ -153,6 +153,20 @@ function causedBy(cause: string, text: string): string {
     : `${cause} (${text})`;
 }
 
+/** Whether a connection could not be opened because the process may open no more. */
+export function isOutOfFiles(cause: string): boolean {
+  return /too many open files/i.test(cause);
+}
+
+/**
+ * Whether a connection of one client failed for what others need not lack, so that its server is not lost: nothing more
+ * can be opened here, the server takes no more clients, or may not do for us what this one asks for.
+ */
+export function isOfOneClient(cause: string): boolean {
+  return isOutOfFiles(cause) ||
+    /^NOPERM |max number of clients reached|cannot assign requested address/i.test(cause);
+}
+
 /** A key of a migrating slot that its old server did not give away. Codis 3.2's beginning. */
 export function moveFailed(slotId: number, source: string, cause: string): string {
   return causedBy(cause, `handle request, bad slotsmgrt resp: slot ${slotId} from ${source}`);

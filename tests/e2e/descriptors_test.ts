@@ -12,6 +12,7 @@ import { FakeRedis } from "../support/fake_redis.ts";
 import { freePort } from "../support/free_port.ts";
 import { configText, ProxyProcess, startProgram } from "../support/proxy_process.ts";
 import { RedisServer } from "../support/redis_server.ts";
+import { utf8 } from "../../src/resp/encoder.ts";
 import { startEtcd } from "../support/remote_coordinator.ts";
 import { StoreFolder } from "../support/store.ts";
 
@@ -87,6 +88,56 @@ Deno.test("where hardly any clients fit, as many as the start tells are served b
   assertEquals(await statusOf(proxy.url("/healthz")), 200);
   for (const client of clients) client.close();
   assert(!proxy.stderr.includes("Too many open files"), proxy.stderr);
+});
+
+/** How many messages a subscriber has got, `most` at most, or what it was answered instead of an acknowledgement. */
+async function messagesOf(client: Deno.TcpConn, most: number): Promise<number | string> {
+  let text = "";
+  const buffer = new Uint8Array(65_536);
+  for (;;) {
+    const count = await client.read(buffer).catch(() => null);
+    text += new TextDecoder().decode(buffer.subarray(0, count ?? 0));
+    if (text.startsWith("-")) return text;
+    const messages = text.split("$7\r\nmessage\r\n").length - 1;
+    if (count === null || messages === most) return messages;
+  }
+}
+
+Deno.test("with descriptors for the connections of some subscribers only, each gets all messages or an error", async () => {
+  await using servers = await RedisServer.startMany(2);
+  await using proxy = await ProxyProcess.start({ servers, cpu: 2, openFiles: 256 });
+  await until(() => proxy.stderr.includes("this dashboard leads"));
+  const clients = await connectMany(proxy.port, 100);
+  const max = Number(/at most (\d+) clients/.exec(proxy.stderr)?.[1] ?? 100);
+  const served: Deno.TcpConn[] = [];
+  for (const client of clients) {
+    if (await ask(client, "PING\r\n").catch(() => "") === "+PONG\r\n") served.push(client);
+  }
+  const publisher = served.pop()!;
+  const channels = Array.from({ length: 8 }, (_, i) => `c${i}`);
+  for (const channel of channels) await ask(publisher, `PUBLISH ${channel} x\r\n`);
+  const line = utf8(`SUBSCRIBE ${channels.join(" ")}\r\n`);
+  await Promise.all(served.map((client) => client.write(line)));
+  const results = served.map((client) => messagesOf(client, channels.length));
+  const refused = new Set<string>();
+  for (const result of results) {
+    void result.then((got) => typeof got === "string" && refused.add(got));
+  }
+  await until(() => refused.size > 0); // all were sent before
+  await delay(2_000);
+  for (const channel of channels) await ask(publisher, `PUBLISH ${channel} x\r\n`);
+  const late = setTimeout(() => clients.forEach((client) => client.close()), 10_000);
+  const got = await Promise.all(results);
+  clearTimeout(late);
+  const errors = got.filter((each) => typeof each === "string");
+  assert(errors.length > 0 && errors.length < served.length, `${errors.length} of ${max}`);
+  for (const error of errors) assertMatch(error as string, /^-ERR .*Too many open files\r\n$/);
+  assertEquals(
+    got.filter((each) => each !== channels.length && typeof each !== "string"),
+    [],
+    proxy.stderr,
+  );
+  for (const client of clients) client.close();
 });
 
 /** Checks that a program ends because it may open too few files, and says what to raise. */

@@ -150,11 +150,11 @@ export class SubscriberLink implements LinkUser {
     for (const { ended } of this.#sent.splice(0)) ended({ is: "lost", text: cause });
   }
 
-  /** Closes the connection: its requests fail, its user is not told. */
-  close(): void {
+  /** Closes the connection: its requests fail with `cause`, its user is not told. */
+  close(cause = "closed"): void {
     this.#link?.breakOff();
     this.#link = null;
-    this.#failSent("closed");
+    this.#failSent(cause);
   }
 }
 

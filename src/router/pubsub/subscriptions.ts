@@ -18,7 +18,13 @@ import { Encoder, utf8 } from "../../resp/encoder.ts";
 import { latin1Bytes } from "../../resp/latin1.ts";
 import type { Server } from "../backends/server.ts";
 import type { Client } from "../client/client.ts";
-import { backendDown, backendFailure, privateConnectionsSpent, SLOT_NOT_READY } from "../errors.ts";
+import {
+  backendDown,
+  backendFailure,
+  isOfOneClient,
+  privateConnectionsSpent,
+  SLOT_NOT_READY,
+} from "../errors.ts";
 import type { ClientSubscriptions, SubscriptionCounts } from "./client_subscriptions.ts";
 import { CHANNELS, PATTERNS, SHARD_CHANNELS, SUBSCRIPTION_KINDS } from "./kinds.ts";
 import type { SubscriptionKind } from "./kinds.ts";
@@ -138,7 +144,9 @@ export class Subscriptions implements ClientSubscriptions, Subscriber, Subscribe
   }
 
   #joined(server: Server, failure: string): void {
-    if (failure !== "") this.#client.shared.subscribers.lost(server, this, failure);
+    if (failure === "") return;
+    if (!isOfOneClient(failure)) this.#client.shared.subscribers.lost(server, this, failure);
+    else if (this.isSubscribed) this.#endClient(server, failure); // else its SUBSCRIBE is refused
   }
 
   #waits(server: Server, patienceMs: number): "waiting" | string {
@@ -285,7 +293,7 @@ export class Subscriptions implements ClientSubscriptions, Subscriber, Subscribe
     out.integer(this.#countOf(kind));
   }
 
-  /** Asks every server; `ended` gets the first error of one that refuses, or that none is left. */
+  /** Asks every server; `ended` gets the first error of one that refuses the client, or that none is left. */
   #ask(word: string, names: ReadonlySet<string>, ended: (error: string) => void): void {
     const bytes = [...names].map(latin1Bytes);
     const links = [...this.#links.values()];
@@ -299,6 +307,7 @@ export class Subscriptions implements ClientSubscriptions, Subscriber, Subscribe
       if (outcome.is === "lost") {
         losses++;
         cause = backendFailure(address, outcome.text);
+        if (isOfOneClient(outcome.text)) refusal ||= cause;
       }
       if (--left > 0 || this.#isClosed) return;
       ended(refusal === "" && losses === links.length ? cause : refusal);
@@ -351,16 +360,24 @@ export class Subscriptions implements ClientSubscriptions, Subscriber, Subscribe
     link.flush(slots.version, (outcome) => {
       const failure = refusal === "" ? failureOf(outcome) : refusal;
       link.isUp = failure === "";
-      if (!link.isUp && outcome.is === "done") this.#drop(server, link);
+      if (!link.isUp && this.#links.get(server) === link) this.#drop(server, link, failure);
       ended(failure);
     });
     return true;
   }
 
-  #drop(server: Server, link: SubscriberLink): void {
-    link.close();
+  /** @param cause What ends that is on its way. */
+  #drop(server: Server, link: SubscriberLink, cause?: string): void {
     this.#links.delete(server);
     this.#order.gone(link);
+    link.close(cause);
+  }
+
+  /** It would miss what is published there, and not know: who connects again is told why it cannot. */
+  #endClient(server: Server, cause: string): void {
+    const { events } = this.#client.shared;
+    events.sessionTimedOut(this.#client, `no connection to ${server.address} for it: ${cause}`);
+    this.#client.close();
   }
 
   join(server: Server, ended: (failure: string) => void): void {
@@ -369,13 +386,15 @@ export class Subscriptions implements ClientSubscriptions, Subscriber, Subscribe
       link.isLeaving = false;
       return ended("");
     }
-    if (this.#open(server, ended)) return;
-    // It would miss what is published there, and not know: who connects again is told why it cannot.
-    const { shared } = this.#client;
-    const reason = privateConnectionsSpent(server.address, shared.options.privateConnectionsMax);
+    const joined = (failure: string) => {
+      if (isOfOneClient(failure)) this.#endClient(server, failure);
+      ended(failure);
+    };
+    if (this.#open(server, joined)) return;
+    const { privateConnectionsMax } = this.#client.shared.options;
+    const reason = privateConnectionsSpent(server.address, privateConnectionsMax);
     server.leavePrivateQueue(this.#client);
-    shared.events.sessionTimedOut(this.#client, reason);
-    this.#client.close();
+    this.#endClient(server, reason);
     ended(reason);
   }
 

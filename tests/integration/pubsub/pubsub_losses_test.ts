@@ -214,3 +214,40 @@ Deno.test("a subscriber gets no connection that has a keep-alive PING unanswered
   assertEquals(await messageOf(client), `message,${channel},x`);
   assertEquals(proxy.router.shared.totals.lostSubscriptions, 0);
 });
+
+Deno.test("a subscriber for which one server has no connection gets an error, or is closed, and the others get all", async () => {
+  await using servers = await RedisServer.startMany(2);
+  const [a] = servers as unknown as [RedisServer];
+  using admin = await a.client();
+  await using proxy = await RouterServer.start({ servers });
+  using publisher = await proxy.client();
+  const [channel] = CHANNELS;
+  assertEquals(await publisher.call("PUBLISH", channel, "x"), 0);
+  const connected = /connected_clients:(\d+)/.exec(`${await admin.call("INFO", "clients")}`)![1];
+  const setMax = (more: number) =>
+    admin.call("CONFIG", "SET", "maxclients", Number(connected) + more);
+  await setMax(1);
+  const clients = await Promise.all([0, 1, 2].map(() => proxy.client()));
+  const [first, second, third] = clients as [RespClient, RespClient, RespClient];
+  assertEquals(await first.call("SUBSCRIBE", channel), ["subscribe", channel, 1]);
+  const refused = await second.call("SUBSCRIBE", channel);
+  assert(refused instanceof ReplyError);
+  assertMatch(refused.message, /max number of clients reached/);
+  assertEquals(await publisher.call("PUBLISH", channel, "one"), 1);
+  assertEquals(await messageOf(first), `message,${channel},one`);
+
+  // The server was never lost: there is nothing that a later one would have to wait for.
+  await setMax(2);
+  assertEquals(await third.call("SUBSCRIBE", channel), ["subscribe", channel, 1]);
+  assertEquals(await publisher.call("PUBLISH", channel, "two"), 2);
+  assertEquals(await messageOf(third), `message,${channel},two`);
+  assertEquals(proxy.router.shared.totals.lostSubscriptions, 0);
+
+  // One that loses its connection, and gets none again, is not left without messages in silence.
+  await setMax(-1);
+  await admin.call("CLIENT", "KILL", "TYPE", "pubsub");
+  await until(() => proxy.router.shared.subscribers.size === 0);
+  const closed = /session timed out: no connection to .* max number of clients reached/;
+  assertEquals(proxy.events.filter((line) => closed.test(line)).length, 2, proxy.events.join("\n"));
+  for (const client of clients) client.close();
+});
