@@ -6,6 +6,7 @@
 
 import { countOf } from "../base/count_of.ts";
 import { logger } from "../base/log.ts";
+import { isOutOfFiles } from "../router/errors.ts";
 import type { RouterEvents } from "../router/events.ts";
 import type { RouterOptions } from "../router/options.ts";
 
@@ -32,6 +33,12 @@ export function routerEvents(options: Pick<RouterOptions, "slotWaitMs">): Router
         router.debug("backend {address} db {database} not reachable: {cause}", details);
       } else if (wasReady) {
         router.warn("backend {address} db {database} disconnected: {cause}", details);
+      } else if (isOutOfFiles(cause)) {
+        router.warn(
+          "backend {address} db {database} got no further connection: {cause}; what needs one gets errors, the " +
+            "connections that are open go on: the limit is this process's own, raise ulimit -n",
+          details,
+        );
       } else {
         // Repeated for as long as clients ask: a line a minute says that it still holds.
         router.warn(

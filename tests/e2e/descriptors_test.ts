@@ -140,6 +140,21 @@ Deno.test("with descriptors for the connections of some subscribers only, each g
   for (const client of clients) client.close();
 });
 
+Deno.test("where no connection to a server can be opened for want of descriptors, the log says whose limit that is", async () => {
+  await using redis = await RedisServer.start();
+  await using proxy = await ProxyProcess.start({ servers: [redis], cpu: 1, openFiles: 200 });
+  const clients = await connectMany(proxy.port, 100);
+  const replies = clients.map((client) => ask(client, "BLPOP none 20\r\n").catch(() => "")); // a connection each
+  await until(() => proxy.stderr.includes("Too many open files"), 10_000);
+  assertMatch(
+    proxy.stderr,
+    /backend .* got no further connection: Too many open files; .* raise ulimit -n/,
+  );
+  assert(!proxy.stderr.includes("look at that server"), proxy.stderr);
+  for (const client of clients) client.close();
+  await Promise.all(replies);
+});
+
 /** Checks that a program ends because it may open too few files, and says what to raise. */
 async function assertTooFew(child: Child): Promise<void> {
   try {
