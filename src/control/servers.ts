@@ -174,13 +174,16 @@ export async function areOneServer(control: Control, a: string, b: string): Prom
  * Whether the server at an address is a codis-server, which places keys itself.
  *
  * @throws {RedisUnreachableError | RedisError} When it cannot be used.
+ * @throws {StoreError} When it is a proxy, which answers like one.
  */
 export async function isCodisServer(
   control: Pick<Control, "redis">,
   addr: string,
 ): Promise<boolean> {
   using redis = await control.redis(addr);
-  return await answersLikeCodis(redis);
+  const isCodis = await answersLikeCodis(redis);
+  if (isCodis) checkIsServer(addr, await readInfo(redis));
+  return isCodis;
 }
 
 /** Whether a server is a codis-server. */

@@ -40,6 +40,7 @@ import {
   findReplicasThatStray,
   findReplicasThatTakeWrites,
   findServersUnderTwoNames,
+  findUnfitServers,
 } from "./check_servers.ts";
 import {
   findBadSlotRules,
@@ -64,6 +65,7 @@ const RULES: readonly ((product: DecodedTree) => readonly Problem[])[] = [
   findMisplacedServers,
   findServersInTwoGroups,
   findServersUnderTwoNames,
+  findUnfitServers,
   findMastersThatFollow,
   findReplicasThatStray,
   findReplicasThatTakeWrites,

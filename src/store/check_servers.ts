@@ -29,6 +29,22 @@ export function findServersUnderTwoNames(product: DecodedTree): Problem[] {
   });
 }
 
+/** A group's servers hold keys themselves: `server add --force` takes one that does not answer, whatever it is. */
+export function findUnfitServers(product: DecodedTree): Problem[] {
+  const { tree, servers, facts } = product;
+  return servers.flatMap((server) => {
+    const { groupId, addr } = server;
+    const { unfit } = facts.get(addr) ?? {};
+    if (unfit === undefined) return [];
+    // Its slots cannot be moved away.
+    const fix = server.record.type === "master" && isUsed(groupId, product)
+      ? `${CONFIG} server add ${groupId} <redis_addr> offline, then ${CONFIG} server promote ${groupId} ` +
+        "<redis_addr> --force"
+      : fixOf(server, product);
+    return [errorAt(tree.paths.server(groupId, addr), `${addr} ${unfit}`, fix)];
+  });
+}
+
 /** A master follows no server; one that does refuses all writes. */
 export function findMastersThatFollow({ tree, servers, facts }: DecodedTree): Problem[] {
   // On the way from one master to another it is so for a moment.
@@ -96,17 +112,21 @@ function rank({ record }: PlacedServer): number {
   return record.type === "master" ? 0 : 1;
 }
 
-function fixOf({ groupId, addr, record }: PlacedServer, { slots, facts }: DecodedTree): string {
+/** Whether a group has slots, or gives some away. */
+function isUsed(groupId: number, { slots }: DecodedTree): boolean {
+  return [...slots.values()].some((slot) =>
+    slot.group_id === groupId || slot.state.migrate_status.from === groupId
+  );
+}
+
+function fixOf({ groupId, addr, record }: PlacedServer, product: DecodedTree): string {
   if (record.type !== "master") {
-    const { runId, follows = "" } = facts.get(addr) ?? {};
-    const isItself = follows !== "" && facts.get(follows)?.runId === runId;
+    const { runId, follows = "" } = product.facts.get(addr) ?? {};
+    const isItself = follows !== "" && product.facts.get(follows)?.runId === runId;
     const then = isItself ? `, then ${standAlone(addr)}` : "";
     return `${CONFIG} server remove ${groupId} ${addr}${then}`;
   }
-  const isUsed = [...slots.values()].some((slot) =>
-    slot.group_id === groupId || slot.state.migrate_status.from === groupId
-  );
-  if (!isUsed) return `${CONFIG} server remove-group ${groupId}`;
+  if (!isUsed(groupId, product)) return `${CONFIG} server remove-group ${groupId}`;
   return `migrate the slots of group ${groupId} to a group with a server of its own, then ` +
     `${CONFIG} server remove-group ${groupId}`;
 }

@@ -8,7 +8,8 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { createMigrateTask } from "../../../src/store/migrate_tasks.ts";
 import { saveServer } from "../../../src/store/groups.ts";
-import { loadSlot } from "../../../src/store/slots.ts";
+import type { Problem } from "../../../src/store/problem.ts";
+import { loadSlot, saveSlot } from "../../../src/store/slots.ts";
 import { callCli } from "../../support/cli_call.ts";
 import { DashboardServer } from "../../support/dashboard_server.ts";
 import { until } from "../../support/deadline.ts";
@@ -47,6 +48,45 @@ Deno.test("a proxy and a sentinel are not added as servers: requests to them wou
     }
   }
   assertEquals((await dashboard.get("/api/server_groups")).json.length, 1);
+});
+
+Deno.test("a proxy that was added as a server before it answered is told by check, and by what moves there", async () => {
+  await using folder = await StoreFolder.make();
+  await using servers = await RedisServer.startMany(2);
+  const [server, behind] = servers.slice() as [RedisServer, RedisServer];
+  const store = await folder.openFilled(server.addr);
+  await using dashboard = await DashboardServer.start(store);
+  await using proxy = await ProxyProcess.start({ servers: [behind] });
+  const addr = `127.0.0.1:${proxy.port}`;
+  const why = `${addr} is a proxy: name the Redis servers behind it`;
+  const added = { addr, type: "master", force: true };
+  await dashboard.done("PUT", "/api/server_group/4/addServer", added);
+  const findings = async () => (await dashboard.get("/api/check")).json.problems;
+  const path = `/zk/codis/db_test/servers/group_4/${addr}`;
+  assertEquals(await findings(), [
+    { path, severity: "error", problem: why, fix: "codis-proxy config server remove-group 4" },
+  ]);
+
+  await dashboard.done("POST", "/api/migrate", { from: 0, to: 0, new_group: 4, delay: 0 });
+  const problem = async () => (await dashboard.get("/api/cluster")).json.migrations[0]?.problem;
+  await until(async () => (await problem() ?? "") !== "");
+  assertEquals(await problem(), why);
+  await dashboard.done("POST", "/api/migrate/cancel", {});
+
+  // What check advises once it has slots.
+  await saveSlot(store, { ...await loadSlot(store, 0), group_id: 4 });
+  const [{ fix }] = await findings();
+  assertEquals(
+    fix,
+    "codis-proxy config server add 4 <redis_addr> offline, then codis-proxy config server promote 4 " +
+      "<redis_addr> --force",
+  );
+  const real = { addr: behind.addr, type: "offline" };
+  await dashboard.done("PUT", "/api/server_group/4/addServer", real);
+  const promoted = { addr: behind.addr, group_id: 4, force: true };
+  await dashboard.done("POST", "/api/server_group/4/promote", promoted);
+  await dashboard.done("PUT", "/api/server_group/4/removeServer", { addr });
+  assertEquals((await findings()).filter(({ severity }: Problem) => severity === "error"), []);
 });
 
 Deno.test("a server is added once, whatever it is called, and is left as it is", async () => {
