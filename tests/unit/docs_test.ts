@@ -5,6 +5,7 @@
  */
 
 import { assertEquals } from "@std/assert";
+import { API_TABLE } from "../../src/dashboard/api/api.ts";
 import { OUTAGE_KIND_NAMES } from "../../src/model/outage_event.ts";
 
 const ROOT = new URL("../../", import.meta.url);
@@ -103,6 +104,18 @@ Deno.test("docs/dashboard.md describes every path of the API, and no other", asy
     path!
   );
   assertEquals([...new Set(described)].toSorted(), [...made].toSorted());
+});
+
+Deno.test("docs/dashboard.md names the role of each request that needs another one than its like", async () => {
+  const rows = (await Deno.readTextFile(new URL("docs/dashboard.md", ROOT))).split("\n");
+  for (const { method, path, role, changes } of API_TABLE) {
+    // What may be asked by POST, too, as browsers need, has one row.
+    const row = rows.find((row) => row.startsWith(`| \`${method} ${path}\``)) ??
+      rows.find((row) => row.startsWith(`| \`GET ${path}\``) && row.includes("also by POST"));
+    const named = /needs the role (\w+)/.exec(row ?? "")?.[1];
+    const isUsual = role === "anyone" || role === (changes ? "operator" : "viewer");
+    assertEquals(named, isUsual ? undefined : role, `${method} ${path}`);
+  }
 });
 
 Deno.test("texts that documents explain are texts of the program", async () => {
