@@ -51,6 +51,8 @@ export interface ClusterView {
   readonly sentinels: SentinelsView | null;
   /** Fenced addresses without an online proxy: while there is one, nothing can be changed. */
   readonly dead_fences: readonly string[];
+  /** Records of the store that cannot be read, and why; all others count. */
+  readonly unreadable_records: readonly { readonly path: string; readonly reason: string }[];
   readonly migrations: readonly MigrationView[];
   /** How far all of them together are; null while there are none. */
   readonly migration_totals: MigrationTotals | null;
@@ -200,7 +202,7 @@ export interface SentinelView {
 export interface SlotsView {
   /** The group that owns each; -1: none. */
   readonly group: readonly number[];
-  /** One letter each: `o`nline, `x` offline, `m`igrate, `p`re_migrate, `-` not stored. */
+  /** One letter each: `o`nline, `x` offline, `m`igrate, `p`re_migrate, `u`nreadable, `-` not stored. */
   readonly status: string;
   /** Where keys of migrating slots come from, by slot number. */
   readonly from: Readonly<Record<string, number>>;

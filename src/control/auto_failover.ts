@@ -4,12 +4,15 @@
  * @module
  */
 
+import { isSurelyGone } from "../base/process_life.ts";
 import type { ProxyRecord } from "../model/proxy.ts";
+import { RecordError } from "../model/record.ts";
 import { readInfo, type RedisInfo } from "../redis/info.ts";
-import { saveFailoverRule } from "../store/failover_rule.ts";
-import { loadFenceNotes } from "../store/fences.ts";
+import { decodeFenceNote, saveFailoverRule } from "../store/failover_rule.ts";
+import { deadFences, loadFenceNotes } from "../store/fences.ts";
 import { loadProxies } from "../store/proxies.ts";
 import type { Store } from "../store/store.ts";
+import type { UnreadableRecord } from "../store/unreadable.ts";
 import type { Control } from "./control.ts";
 import { Failover, type FailoverContext } from "./failover.ts";
 import { askSighting } from "./proxies.ts";
@@ -37,7 +40,7 @@ export class AutoFailover {
   constructor(control: Control, options: AutoFailoverOptions) {
     const { afterMs } = options;
     this.#store = control.store;
-    const proxies = () => loadProxies(control.store);
+    const proxies = () => loadVoters(control.store);
     const fences = () => loadFenceNotes(control.store);
     // A change that waits for the master's answers would hold the failover up. Proxies notice a bit later than we.
     const breakMs = Math.round(afterMs * 0.9);
@@ -70,6 +73,26 @@ export class AutoFailover {
     this.#failover.stop();
     this.#rejoin.stop();
   }
+}
+
+/**
+ * The proxies that are asked about a master.
+ *
+ * @throws {RecordError} When one cannot be read, and one may be serving that is not among the others: it cannot be
+ * asked, nor told of another master. A proxy writes its record anew as soon as that cannot be read.
+ */
+async function loadVoters(store: Store): Promise<ProxyRecord[]> {
+  const bad: UnreadableRecord[] = [];
+  const proxies = await loadProxies(store, (record) => bad.push(record));
+  const [first] = bad;
+  if (first === undefined) return proxies;
+  const notes = await loadFenceNotes(store);
+  const serving = deadFences([...notes.keys()], proxies)
+    .filter((addr) => !isSurelyGone(decodeFenceNote(notes.get(addr)!).life));
+  if (serving.length === 0) return proxies;
+  throw new RecordError(
+    `${first.path}: ${first.reason}; the proxy at ${serving.join(", ")} may be serving`,
+  );
 }
 
 /**

@@ -26,6 +26,7 @@ import type { ProxyRecord } from "../model/proxy.ts";
 import { checkFences, loadFences } from "../store/fences.ts";
 import { loadProxies } from "../store/proxies.ts";
 import { readIfThere, type Store } from "../store/store.ts";
+import { LEAVE_OUT } from "../store/unreadable.ts";
 import type { ClusterChange, EntryWrite } from "./control.ts";
 import { UnconfirmedError } from "./errors.ts";
 import { GUARDED_MAX, type Leadership } from "./leadership.ts";
@@ -142,7 +143,7 @@ export class ChangeLog {
   }
 
   async #checkFences(): Promise<readonly ProxyRecord[]> {
-    const proxies = await loadProxies(this.#store);
+    const proxies = await loadProxies(this.#store, LEAVE_OUT);
     checkFences(await loadFences(this.#store), proxies);
     return proxies;
   }

@@ -8,6 +8,7 @@ import type { GroupRecord } from "../model/group.ts";
 import { encodeServer, type ServerRecord, type ServerType } from "../model/server.ts";
 import { loadGroup } from "../store/groups.ts";
 import { withLock } from "../store/lock.ts";
+import { LEAVE_OUT } from "../store/unreadable.ts";
 import type { ClusterChange, Control } from "./control.ts";
 import { serverOf } from "./groups.ts";
 
@@ -32,7 +33,7 @@ export async function announceMaster(
   oldType: ServerType = "slave",
 ): Promise<boolean> {
   return await withLock(control.store, `master of group ${groupId} is ${addr}`, async () => {
-    const group = await loadGroup(control.store, groupId);
+    const group = await loadGroup(control.store, groupId, LEAVE_OUT);
     if ((await serverOf(control, group, addr)).type === "master") return false;
     await control.change({
       ...masterChange(control, group, addr, oldType),

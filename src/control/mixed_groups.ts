@@ -20,6 +20,7 @@ import { whyNotRead } from "../store/decoded_tree.ts";
 import { loadGroups } from "../store/groups.ts";
 import { loadSlots } from "../store/slots.ts";
 import { StoreError } from "../store/store.ts";
+import { LEAVE_OUT } from "../store/unreadable.ts";
 import type { Control } from "./control.ts";
 import { ForceableError } from "./errors.ts";
 import { answersLikeCodis, isCodisServer, readsOf } from "./servers.ts";
@@ -138,7 +139,7 @@ export async function checkMissedNothing(
  * @param master The codis-server.
  */
 export async function blindReplicas(control: Control, master: string): Promise<string[]> {
-  const groups = await loadGroups(control.store);
+  const groups = await loadGroups(control.store, LEAVE_OUT);
   const servers = groups.map((group) => group.servers ?? [])
     .find((each) => each.some(({ addr, type }) => addr === master && type === "master")) ?? [];
   const blind = await Promise.all(servers.map(async ({ addr, type }) => {

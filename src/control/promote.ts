@@ -37,6 +37,7 @@ import { RedisError, replyText } from "../redis/reply.ts";
 import { loadGroup } from "../store/groups.ts";
 import { withLock } from "../store/lock.ts";
 import { StoreError } from "../store/store.ts";
+import { LEAVE_OUT } from "../store/unreadable.ts";
 import type { ClusterChange, Control } from "./control.ts";
 import { ForceableError, NotLeaderError } from "./errors.ts";
 import { serverOf } from "./groups.ts";
@@ -112,7 +113,7 @@ export async function promote(context: PromoteContext, options: PromoteOptions):
   const { control, changes } = context;
   const { groupId, addr, isMasterDown = false } = options;
   await withLock(control.store, `promote ${addr} in group ${groupId}`, async () => {
-    const group = await loadGroup(control.store, groupId);
+    const group = await loadGroup(control.store, groupId, LEAVE_OUT);
     if ((await serverOf(control, group, addr)).type === "master") {
       throw new StoreError(`${addr} is the master of group ${groupId} already`);
     }
@@ -161,7 +162,7 @@ export async function resumePromotion(
 ): Promise<ClusterChange | undefined> {
   const { control, auth } = context;
   const { group_id, addr, old_addr: old } = promotion;
-  const group = await loadGroup(control.store, group_id).catch(() => undefined);
+  const group = await loadGroup(control.store, group_id, LEAVE_OUT).catch(() => undefined);
   if (!group?.servers?.some((server) => server.addr === addr)) return undefined;
   const oldRole = old === "" ? undefined : await roleOf(control, old);
   const newRole = await roleOf(control, addr);

@@ -16,6 +16,7 @@ import { createAction } from "../store/actions.ts";
 import { deadFences, loadFences } from "../store/fences.ts";
 import { loadProxies } from "../store/proxies.ts";
 import { type Store, StoreError } from "../store/store.ts";
+import { LEAVE_OUT } from "../store/unreadable.ts";
 import type { Confirmer } from "./confirm.ts";
 import type { Announcement } from "./control.ts";
 import { UnconfirmedError } from "./errors.ts";
@@ -68,7 +69,7 @@ export class Publisher {
     mayMiss = false,
   ): Promise<void> {
     if (announcements.length === 0) return;
-    const proxies = await loadProxies(this.#store);
+    const proxies = await loadProxies(this.#store, LEAVE_OUT);
     const online = proxies.filter(({ state }) => state === "online");
     // A proxy that went offline after fences were checked may go on serving as before.
     const lost = mayMiss ? [] : deadFences(await loadFences(this.#store), proxies);

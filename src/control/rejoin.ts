@@ -21,6 +21,7 @@ import { type FailedMaster, loadFailedMasters } from "../store/failed_masters.ts
 import { loadGroup } from "../store/groups.ts";
 import { withLock } from "../store/lock.ts";
 import { logFailure, readIfThere, StoreError } from "../store/store.ts";
+import { LEAVE_OUT } from "../store/unreadable.ts";
 import type { Control } from "./control.ts";
 import { pointServersAt } from "./group_roles.ts";
 import { readStream, writesIn } from "./lost_writes.ts";
@@ -83,7 +84,7 @@ export class Rejoin {
     if (nowMs - this.#readMs >= READ_MS) {
       this.#readMs = nowMs;
       try {
-        this.#failed = await loadFailedMasters(this.#control.store);
+        this.#failed = await loadFailedMasters(this.#control.store, LEAVE_OUT);
       } catch (error) {
         logFailure(
           this.#control.store,
@@ -140,7 +141,7 @@ export class Rejoin {
   ): Promise<{ group: GroupRecord; master: string } | undefined> {
     const { store } = this.#control;
     if (await readIfThere(store, store.paths.failedMaster(addr)) === undefined) return undefined;
-    const group = await loadGroup(store, failed.group_id).catch((error) => {
+    const group = await loadGroup(store, failed.group_id, LEAVE_OUT).catch((error) => {
       if (error instanceof StoreError) return undefined;
       throw error;
     });

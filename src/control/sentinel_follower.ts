@@ -19,6 +19,7 @@ import { readInfo, type RedisInfo, runIdIn } from "../redis/info.ts";
 import type { SentinelMaster } from "../redis/sentinel.ts";
 import { loadGroup } from "../store/groups.ts";
 import { withLock } from "../store/lock.ts";
+import { LEAVE_OUT } from "../store/unreadable.ts";
 import type { Control } from "./control.ts";
 import { NotLeaderError, UnconfirmedError } from "./errors.ts";
 import { typeChange } from "./master_change.ts";
@@ -185,7 +186,7 @@ export class SentinelFollower {
       type === "offline" && this.#doesFollow(addr, master);
     if (!servers?.some(isBack)) return;
     await withLock(control.store, `replicas of group ${id}`, async () => {
-      const group = await loadGroup(control.store, id);
+      const group = await loadGroup(control.store, id, LEAVE_OUT);
       const back = (group.servers ?? []).filter(isBack).map(({ addr }) => addr);
       if (back.length === 0) return;
       const summary = `${back.join(", ")} of group ${id} follows ${master} now`;

@@ -27,6 +27,7 @@ import type { SentinelSettings } from "../redis/sentinel.ts";
 import { loadGroup, loadGroups } from "../store/groups.ts";
 import { loadSentinels } from "../store/sentinels.ts";
 import { StoreError } from "../store/store.ts";
+import { LEAVE_OUT } from "../store/unreadable.ts";
 import { ForceableError } from "./errors.ts";
 import { reportRemoved, reportSentinels } from "./sentinel_outages.ts";
 import { SentinelFollower, type SentinelFollowerContext } from "./sentinel_follower.ts";
@@ -236,7 +237,7 @@ export class Sentinels {
         }
         return await body();
       } finally {
-        await this.#sync([await loadGroup(this.#context.control.store, groupId)])
+        await this.#sync([await loadGroup(this.#context.control.store, groupId, LEAVE_OUT)])
           .catch((error) => this.#context.control.report("warning", (error as Error).message));
         this.#held.delete(groupId);
       }
@@ -339,7 +340,7 @@ export class Sentinels {
       ...{ product: control.store.product, auth, open },
       settings: { ...settings, quorum },
       isStored: async (groupId, seen) => {
-        const group = await loadGroup(control.store, groupId);
+        const group = await loadGroup(control.store, groupId, LEAVE_OUT);
         const master = group.servers?.find(({ type }) => type === "master")?.addr ?? "";
         return await this.#follower.isServer(group, master, seen);
       },
@@ -351,7 +352,9 @@ export class Sentinels {
     const { control } = this.#context;
     const [servers, silent] = this.#toTell();
     try {
-      const { fit, problems } = await this.#fitIn(groups ?? await loadGroups(control.store));
+      const { fit, problems } = await this.#fitIn(
+        groups ?? await loadGroups(control.store, LEAVE_OUT),
+      );
       let failures = await watchAt(this.#syncContext, servers, fit);
       if (this.#record.out_of_sync && [...failures.values()].some(doesStray)) {
         // All of them first: any that still knew the old master would tell the others of it.
@@ -376,7 +379,9 @@ export class Sentinels {
   async #restart(): Promise<void> {
     if (this.areThere) {
       await Promise.all(this.#watches.map((watch) => watch.ask()));
-      const { problems } = await this.#fitIn(await loadGroups(this.#context.control.store));
+      const { problems } = await this.#fitIn(
+        await loadGroups(this.#context.control.store, LEAVE_OUT),
+      );
       if (problems.length > 0) throw new StoreError(problems.join("; "));
       await forgetAt(this.#syncContext, this.#toTell()[0]);
     }

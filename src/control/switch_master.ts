@@ -6,6 +6,7 @@
 
 import { loadGroup } from "../store/groups.ts";
 import { StoreError } from "../store/store.ts";
+import { LEAVE_OUT } from "../store/unreadable.ts";
 import { infoNow } from "./auto_failover.ts";
 import type { Control } from "./control.ts";
 import { bestReplica } from "./failover.ts";
@@ -16,7 +17,7 @@ import { bestReplica } from "./failover.ts";
  * @throws {StoreError} When the group is not there, or has none.
  */
 export async function successorIn(control: Control, groupId: number): Promise<string> {
-  const group = await loadGroup(control.store, groupId);
+  const group = await loadGroup(control.store, groupId, LEAVE_OUT);
   const ask = (addr: string) => infoNow(control, addr);
   const best = await bestReplica(ask, group.servers ?? [], (_info, { isLinked }) => isLinked);
   if (best !== undefined) return best.addr;

@@ -21,6 +21,7 @@ import { sleep } from "../base/sleep.ts";
 import { deadFences, loadFences } from "../store/fences.ts";
 import { loadProxies } from "../store/proxies.ts";
 import { createFolders, type Store } from "../store/store.ts";
+import { LEAVE_OUT } from "../store/unreadable.ts";
 import { keepNewestActions } from "../control/actions.ts";
 import type { ClusterChange, Control } from "../control/control.ts";
 import type { OutageReport } from "../control/outages.ts";
@@ -249,7 +250,7 @@ export class Dashboard implements Control {
   async proxiesFollow(
     way: "follows_chunks" | "follows_leaving",
   ): Promise<"yes" | "no" | "unknown"> {
-    const proxies = await loadProxies(this.store);
+    const proxies = await loadProxies(this.store, LEAVE_OUT);
     const answers = proxies.map((proxy) => this.monitor.proxies.follows(way, proxy));
     if (answers.includes(false)) return "no";
     const dead = deadFences(await loadFences(this.store), proxies);

@@ -59,20 +59,22 @@ export class JobList {
   }
 
   /**
-   * Reads the tasks of the store.
+   * Reads the tasks of the store. One that cannot be read is not begun; if it is under way, it goes on.
    *
    * @throws {CoordinatorError}
    */
   async read(): Promise<void> {
     const removed = this.#removed = new Set();
-    const read = await loadMigrateTasks(this.#store);
+    const { paths } = this.#store;
+    const bad = new Set<string>();
+    const read = await loadMigrateTasks(this.#store, ({ path }) => bad.add(path));
     this.#removed = undefined;
     // Tasks are read one by one: an early one may have ended before the last was read.
     const stored = read.filter(({ name }) => !removed.has(name));
     this.add(stored);
     const names = new Set(stored.map(({ name }) => name));
     for (const job of this.all()) {
-      if (names.has(job.name)) continue;
+      if (names.has(job.name) || bad.has(paths.migrateTask(job.name))) continue;
       // It was deleted by hand.
       await job.stream?.release(job);
       this.#jobs.delete(job.name);

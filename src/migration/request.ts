@@ -19,6 +19,7 @@ import {
 } from "../store/migrate_tasks.ts";
 import { SlotReader } from "../store/slots.ts";
 import { type Store, StoreError } from "../store/store.ts";
+import { LEAVE_OUT } from "../store/unreadable.ts";
 import type { Control } from "../control/control.ts";
 import { InputError } from "../control/errors.ts";
 import { nextStep } from "./task.ts";
@@ -55,7 +56,7 @@ export async function createTasks(
   checkNumbers(request);
   const { store } = control;
   const { from, to, new_group: groupId, delay } = request;
-  const target = masterOf(await loadGroup(store, groupId)).addr;
+  const target = masterOf(await loadGroup(store, groupId, LEAVE_OUT)).addr;
   const slotIds = Array.from({ length: to - from + 1 }, (_, i) => from + i);
   const tasks = slotIds.map((slot_id): MigrateTaskRecord => ({
     slot_id,
@@ -105,7 +106,7 @@ async function takeBack(
 ): Promise<Error> {
   const createdAt = new Map(tasks.map(({ slot_id, create_at }) => [slot_id, create_at]));
   const loadOurs = async () =>
-    (await loadMigrateTasks(store)).filter(({ task }) =>
+    (await loadMigrateTasks(store, LEAVE_OUT)).filter(({ task }) =>
       createdAt.get(task.slot_id) === task.create_at
     );
   const all = slotsText(createdAt.keys());
@@ -148,7 +149,7 @@ async function checkOtherServers(
 ): Promise<void> {
   for (const owner of owners) {
     if (owner === groupId) continue;
-    const group = await loadGroup(control.store, owner).catch(() => undefined);
+    const group = await loadGroup(control.store, owner, LEAVE_OUT).catch(() => undefined);
     const source = group?.servers?.find(({ type }) => type === "master")?.addr;
     if (source === undefined || !await areOneServer(control, source, target)) continue;
     throw new StoreError(
@@ -164,7 +165,7 @@ async function checkSlots(
 ): Promise<SlotRecord[]> {
   const reader = new SlotReader(store);
   const slots = await reader.loadAll(tasks.map(({ slot_id }) => slot_id));
-  const stored = await loadMigrateTasks(store);
+  const stored = await loadMigrateTasks(store, LEAVE_OUT);
   const taskOf = new Map(stored.map(({ name, task }) => [task.slot_id, name]));
   for (const [i, task] of tasks.entries()) {
     const { slot_id } = task;

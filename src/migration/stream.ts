@@ -18,6 +18,7 @@ import { chunk } from "@std/collections/chunk";
 import type { Timers } from "../base/timers.ts";
 import { slotsText } from "../model/slot_ranges.js";
 import { loadGroup, masterOf } from "../store/groups.ts";
+import { LEAVE_OUT } from "../store/unreadable.ts";
 import type { StreamRoute } from "./cycle.ts";
 import type { JobStream, MigrationJob } from "./job.ts";
 import type { MoveLock } from "./mover/move_lock.ts";
@@ -219,8 +220,8 @@ export class MoveStream implements JobStream {
     const { store } = this.#host.writer.control;
     const { from, to } = this.route;
     return {
-      source: masterOf(await loadGroup(store, from)).addr,
-      target: masterOf(await loadGroup(store, to)).addr,
+      source: masterOf(await loadGroup(store, from, LEAVE_OUT)).addr,
+      target: masterOf(await loadGroup(store, to, LEAVE_OUT)).addr,
     };
   }
 

@@ -25,6 +25,7 @@ export type MonitoredView = Pick<
   | "slot_rules"
   | "allowed_commands"
   | "dead_fences"
+  | "unreadable_records"
 >;
 
 /** The cluster as it was last seen. */
@@ -44,6 +45,7 @@ export function monitoredView(monitor: Monitor): MonitoredView {
     slot_rules: monitor.tree.slotRules,
     allowed_commands: monitor.tree.allowedCommands,
     dead_fences: proxies.deadFences,
+    unreadable_records: [...monitor.tree.unreadable, ...proxies.unreadable],
   };
 }
 
@@ -87,14 +89,19 @@ function shareOf(
 const STATUS_LETTERS = { online: "o", offline: "x", migrate: "m", pre_migrate: "p" } as const;
 
 function slotsView(monitor: Monitor): SlotsView {
-  const { tree: { slots }, proxies } = monitor;
+  const { tree, proxies } = monitor;
+  const { slots } = tree;
   const group: number[] = [];
   const from: Record<string, number> = {};
   let status = "";
   for (let slotId = 0; slotId < SLOT_COUNT; slotId++) {
     const slot = slots[slotId];
     group.push(slot?.group_id ?? NO_GROUP);
-    status += slot === undefined ? "-" : STATUS_LETTERS[slot.state.status];
+    status += slot !== undefined
+      ? STATUS_LETTERS[slot.state.status]
+      : tree.isUnreadable(slotId)
+      ? "u"
+      : "-";
     if (slot?.state.status === "migrate") from[slotId] = slot.state.migrate_status.from;
   }
   return {

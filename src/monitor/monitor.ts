@@ -105,7 +105,7 @@ export class Monitor {
   /**
    * Reads slots and groups, then starts the rounds.
    *
-   * @throws {CoordinatorError | RecordError} When slots or groups cannot be read; nothing was started.
+   * @throws {CoordinatorError} When slots or groups cannot be read; nothing was started.
    */
   async start(): Promise<void> {
     this.#isStopped = false;

@@ -16,6 +16,7 @@ import type { ProxyRecord } from "../model/proxy.ts";
 import { loadFences } from "../store/fences.ts";
 import { loadProxies } from "../store/proxies.ts";
 import { logFailure, type Store } from "../store/store.ts";
+import type { UnreadableRecord } from "../store/unreadable.ts";
 
 const log = logger("dashboard");
 
@@ -65,6 +66,8 @@ export class ProxyMonitor {
   readonly #ask: AskProxy;
   readonly #proxies = new Map<string, MonitoredProxy>();
   #fences: readonly string[] = [];
+  /** Proxies whose records could not be read in the last round. */
+  unreadable: readonly UnreadableRecord[] = [];
   #isAsking = false;
 
   /** Asks no proxy yet; `ask` asks over HTTP by default. */
@@ -83,11 +86,13 @@ export class ProxyMonitor {
     if (this.#isAsking) return false;
     this.#isAsking = true;
     try {
+      const bad: UnreadableRecord[] = [];
       const [records, fences] = await Promise.all([
-        loadProxies(this.#store),
+        loadProxies(this.#store, (record) => bad.push(record)),
         loadFences(this.#store),
       ]);
       this.#fences = fences;
+      this.unreadable = bad;
       const ids = new Set(records.map(({ id }) => id));
       for (const id of this.#proxies.keys()) if (!ids.has(id)) this.#proxies.delete(id);
       await Promise.all(records.map((record) => this.#askOne(record)));

@@ -1,6 +1,6 @@
 /**
  * The slots, groups, slot rules and allowed commands that the store has, as they were last read or written
- * here.
+ * here, and which records cannot be read: all others count.
  *
  * @module
  */
@@ -18,6 +18,8 @@ import { loadServerZones } from "../store/server_zones.ts";
 import { loadSlotRules } from "../store/slot_rules.ts";
 import { type KnownSlots, loadSlots } from "../store/slots.ts";
 import type { Store } from "../store/store.ts";
+import type { UnreadableRecord } from "../store/unreadable.ts";
+import { findUnreadable } from "./unreadable.ts";
 
 /** See the header. */
 export class TreeMonitor {
@@ -28,6 +30,12 @@ export class TreeMonitor {
   #zones: ReadonlyMap<string, string> = new Map();
   #slotRules: readonly SlotRule[] = [];
   #allowedCommands: readonly AllowedCommand[] = [];
+  /** Why records cannot be read, by path: slots, servers of groups, and all else. */
+  readonly #unreadable: Record<"slots" | "servers" | "others", Map<string, string>> = {
+    slots: new Map(),
+    servers: new Map(),
+    others: new Map(),
+  };
   /** For each reading of everything that is under way, what was written meanwhile: it may have read it before. */
   readonly #writtenMeanwhile = new Set<EntryWrite[]>();
 
@@ -61,6 +69,17 @@ export class TreeMonitor {
     return this.#allowedCommands;
   }
 
+  /** Records that cannot be read. */
+  get unreadable(): readonly UnreadableRecord[] {
+    const { slots, servers, others } = this.#unreadable;
+    return [...slots, ...servers, ...others].map(([path, reason]) => ({ path, reason }));
+  }
+
+  /** Whether a slot is stored and cannot be read. */
+  isUnreadable(slotId: number): boolean {
+    return this.#unreadable.slots.has(this.#store.paths.slot(slotId));
+  }
+
   /** How many slots a group owns. */
   slotCount(groupId: number): number {
     return this.#slots.reduce((sum, slot) => sum + (slot?.group_id === groupId ? 1 : 0), 0);
@@ -74,28 +93,39 @@ export class TreeMonitor {
   }
 
   /**
-   * Reads all of it. Zones, rules and commands that cannot be read stay as they were: `config check` says so.
+   * Reads all of it. Slots and servers that cannot be read are left out; zones, rules and commands stay as they
+   * were.
    *
-   * @throws {CoordinatorError | RecordError} When that fails; what was read before stays.
+   * @throws {CoordinatorError} When that fails; what was read before stays.
    */
   async refresh(): Promise<void> {
     const meanwhile: EntryWrite[] = [];
+    const badSlots = new Map<string, string>();
     this.#writtenMeanwhile.add(meanwhile);
     try {
       const [slots, groups] = await Promise.all([
-        loadSlots(this.#store, this.#known),
-        loadGroups(this.#store),
+        loadSlots(this.#store, this.#known, (record) => badSlots.set(record.path, record.reason)),
+        this.#loadGroups(),
       ]);
       const byId: (SlotRecord | undefined)[] = Array.from({ length: SLOT_COUNT });
       for (const slot of slots) byId[slot.id] = slot;
       this.#slots = byId;
       this.#groups = groups;
+      this.#unreadable.slots = badSlots;
     } finally {
       this.#writtenMeanwhile.delete(meanwhile);
     }
     await this.written(meanwhile);
     await this.#refreshZones();
     await this.refreshRules();
+    this.#unreadable.others = await findUnreadable(this.#store);
+  }
+
+  async #loadGroups(): Promise<GroupRecord[]> {
+    const bad = new Map<string, string>();
+    const groups = await loadGroups(this.#store, ({ path, reason }) => bad.set(path, reason));
+    this.#unreadable.servers = bad;
+    return groups;
   }
 
   async #refreshZones(): Promise<void> {
@@ -116,7 +146,7 @@ export class TreeMonitor {
   /**
    * Takes over the slots that a change has written, and reads groups again if it has written any.
    *
-   * @throws {CoordinatorError | RecordError} When groups cannot be read.
+   * @throws {CoordinatorError} When groups cannot be read.
    */
   async written(writes: readonly EntryWrite[]): Promise<void> {
     for (const meanwhile of this.#writtenMeanwhile) meanwhile.push(...writes);
@@ -127,9 +157,10 @@ export class TreeMonitor {
       if (data === null || !path.startsWith(`${paths.slots}/`)) continue;
       const slot = decodeSlot(data);
       this.#slots[slot.id] = slot;
+      this.#unreadable.slots.delete(path);
     }
     if (!writes.some(({ path }) => path.startsWith(`${paths.servers}/`))) return;
-    this.#groups = await loadGroups(this.#store);
+    this.#groups = await this.#loadGroups();
   }
 }
 

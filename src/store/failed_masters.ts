@@ -6,6 +6,7 @@
 
 import { decodeRecord, encodeRecord, integer, recordOf, text } from "../model/record.ts";
 import { childrenIfThere, readIfThere, type Store } from "./store.ts";
+import { decodeAt, type OnUnreadable } from "./unreadable.ts";
 
 /** A master that failed, and where its stream of changes parts from that of the group. */
 export interface FailedMaster {
@@ -36,16 +37,18 @@ export function encodeFailedMaster(record: FailedMaster): string {
   return encodeRecord(SHAPE, record);
 }
 
-/**
- * All failed masters, by address.
- *
- * @throws {RecordError} When one cannot be read.
- */
-export async function loadFailedMasters(store: Store): Promise<Map<string, FailedMaster>> {
+/** All failed masters, by address; those that cannot be read are told to `onBad`, and left out. */
+export async function loadFailedMasters(
+  store: Store,
+  onBad: OnUnreadable,
+): Promise<Map<string, FailedMaster>> {
   const found = new Map<string, FailedMaster>();
   for (const addr of await childrenIfThere(store, store.paths.failedMasters)) {
-    const json = await readIfThere(store, store.paths.failedMaster(addr));
-    if (json !== undefined) found.set(addr, decodeRecord(SHAPE, json, "failed master"));
+    const path = store.paths.failedMaster(addr);
+    const json = await readIfThere(store, path);
+    if (json === undefined) continue;
+    const failed = decodeAt(path, () => decodeRecord(SHAPE, json, "failed master"), onBad);
+    if (failed !== undefined) found.set(addr, failed);
   }
   return found;
 }

@@ -16,6 +16,7 @@ import {
   type Store,
   StoreError,
 } from "./store.ts";
+import { decodeAt, type OnUnreadable } from "./unreadable.ts";
 
 /** The ids of every group, in order. */
 export async function loadGroupIds(store: ReadableStore): Promise<number[]> {
@@ -27,9 +28,15 @@ export async function loadGroupIds(store: ReadableStore): Promise<number[]> {
 /**
  * Reads a group and its servers, by address.
  *
+ * @param onBad Takes servers that cannot be read, which are left out.
  * @throws {StoreError} When there is no such group.
+ * @throws {RecordError} When a server cannot be read and there is no `onBad`.
  */
-export async function loadGroup(store: ReadableStore, groupId: number): Promise<GroupRecord> {
+export async function loadGroup(
+  store: ReadableStore,
+  groupId: number,
+  onBad?: OnUnreadable,
+): Promise<GroupRecord> {
   const path = store.paths.group(groupId);
   if (await readIfThere(store, path) === undefined) {
     // Codis 2.0 text.
@@ -37,9 +44,12 @@ export async function loadGroup(store: ReadableStore, groupId: number): Promise<
   }
   const servers: ServerRecord[] = [];
   for (const addr of await childrenIfThere(store, path)) {
-    const json = await readIfThere(store, store.paths.server(groupId, addr));
+    const at = store.paths.server(groupId, addr);
+    const json = await readIfThere(store, at);
     // A server may be removed between the listing and the reading.
-    if (json !== undefined) servers.push(decodeServer(json));
+    if (json === undefined) continue;
+    const server = decodeAt(at, () => decodeServer(json), onBad);
+    if (server !== undefined) servers.push(server);
   }
   return {
     id: groupId,
@@ -48,10 +58,13 @@ export async function loadGroup(store: ReadableStore, groupId: number): Promise<
   };
 }
 
-/** Reads every group, by id. */
-export async function loadGroups(store: ReadableStore): Promise<GroupRecord[]> {
+/** Reads every group, by id; otherwise as {@linkcode loadGroup}. */
+export async function loadGroups(
+  store: ReadableStore,
+  onBad?: OnUnreadable,
+): Promise<GroupRecord[]> {
   const groups: GroupRecord[] = [];
-  for (const id of await loadGroupIds(store)) groups.push(await loadGroup(store, id));
+  for (const id of await loadGroupIds(store)) groups.push(await loadGroup(store, id, onBad));
   return groups;
 }
 

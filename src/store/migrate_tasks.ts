@@ -19,6 +19,7 @@ import {
   type Store,
   withPaths,
 } from "./store.ts";
+import { decodeAt, type OnUnreadable } from "./unreadable.ts";
 
 /** A task and the name it is stored under. */
 export interface StoredMigrateTask {
@@ -26,12 +27,23 @@ export interface StoredMigrateTask {
   readonly task: MigrateTaskRecord;
 }
 
-/** Reads every task, oldest first. */
-export async function loadMigrateTasks(store: Store): Promise<StoredMigrateTask[]> {
+/**
+ * Reads every task, oldest first.
+ *
+ * @param onBad Takes those that cannot be read, which are left out.
+ * @throws {RecordError} When one cannot be read and there is no `onBad`.
+ */
+export async function loadMigrateTasks(
+  store: Store,
+  onBad?: OnUnreadable,
+): Promise<StoredMigrateTask[]> {
   const names = sortSequence(await childrenIfThere(store, store.paths.migrateTasks));
   const read = await withPaths(names, async (name) => {
-    const json = await readIfThere(store, store.paths.migrateTask(name));
-    return json === undefined ? [] : [{ name, task: decodeMigrateTask(json) }];
+    const path = store.paths.migrateTask(name);
+    const json = await readIfThere(store, path);
+    if (json === undefined) return [];
+    const task = decodeAt(path, () => decodeMigrateTask(json), onBad);
+    return task === undefined ? [] : [{ name, task }];
   });
   return read.flat();
 }

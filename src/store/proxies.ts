@@ -26,6 +26,7 @@ import {
   type Store,
   StoreError,
 } from "./store.ts";
+import { decodeAt, type OnUnreadable } from "./unreadable.ts";
 
 /**
  * Registers a proxy for as long as this session with the coordinator lasts.
@@ -45,11 +46,22 @@ export async function loadProxy(
   return json === undefined ? undefined : decodeProxy(json);
 }
 
-/** Reads every registered proxy, by id. */
-export async function loadProxies(store: ReadableStore): Promise<ProxyRecord[]> {
+/**
+ * Reads every registered proxy, by id.
+ *
+ * @param onBad Takes those that cannot be read, which are left out: their fences have no proxy then.
+ * @throws {RecordError} When one cannot be read and there is no `onBad`.
+ */
+export async function loadProxies(
+  store: ReadableStore,
+  onBad?: OnUnreadable,
+): Promise<ProxyRecord[]> {
   const proxies: ProxyRecord[] = [];
   for (const id of await childrenIfThere(store, store.paths.proxies)) {
-    const proxy = await loadProxy(store, id);
+    const path = store.paths.proxy(id);
+    const json = await readIfThere(store, path);
+    if (json === undefined) continue;
+    const proxy = decodeAt(path, () => decodeProxy(json), onBad);
     if (proxy !== undefined) proxies.push(proxy);
   }
   return proxies;

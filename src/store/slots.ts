@@ -17,6 +17,7 @@ import {
   type Store,
   StoreError,
 } from "./store.ts";
+import { decodeAt, type OnUnreadable } from "./unreadable.ts";
 
 /**
  * Reads a slot.
@@ -64,11 +65,13 @@ export type KnownSlots = Map<string, KnownSlot>;
  * Reads every slot that is stored, by id.
  *
  * @param known Those that were read before: one that has the same text is not decoded again. Updated.
- * @throws {RecordError} When one is not a slot.
+ * @param onBad Takes those that cannot be read, which are left out.
+ * @throws {RecordError} When one is not a slot and there is no `onBad`.
  */
 export async function loadSlots(
   store: ReadableStore,
   known: KnownSlots = new Map(),
+  onBad?: OnUnreadable,
 ): Promise<SlotRecord[]> {
   const slots: KnownSlot[] = [];
   for (const [name, json] of await folderIfThere(store, store.paths.slots)) {
@@ -76,7 +79,10 @@ export async function loadSlots(
     if (read?.json !== json) {
       const id = numberedName(name, "slot_");
       if (id === undefined) continue;
-      known.set(name, read = { id, json, slot: decodeSlot(json) });
+      const path = `${store.paths.slots}/${name}`;
+      const slot = decodeAt(path, () => decodeSlot(json), onBad);
+      if (slot === undefined) continue;
+      known.set(name, read = { id, json, slot });
     }
     slots.push(read);
   }

@@ -134,6 +134,7 @@ export const VIEW: ClusterView = {
   allowed_commands: [],
   sentinels: null,
   dead_fences: [],
+  unreadable_records: [],
   migrations: [],
   migration_totals: null,
   migrations_paused_since: null,

@@ -251,6 +251,7 @@ export function madeUpCluster(second: number): ClusterView {
     ],
     sentinels: sentinels(),
     dead_fences: [],
+    unreadable_records: [],
     migrations: migrations(second),
     migration_totals: {
       slots_done: 3,

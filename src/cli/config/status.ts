@@ -33,6 +33,7 @@ const SLOT_LETTERS: Readonly<Record<string, string>> = {
   x: "offline",
   m: "migrate",
   p: "pre_migrate",
+  u: "unreadable",
   "-": "not stored",
 };
 

@@ -255,7 +255,7 @@ function helpLines(): Line[] {
     ...HELP.map(([keys, what]): Line => [[fitText(`  ${keys}`, 17), "bold"], [what]]),
     [],
     [["The line of slots", "bold"]],
-    [["  each sign is a group (see its list); > moving, ! offline, . not stored"]],
+    [["  each sign is a group (see its list); > moving, ! offline or unreadable, . not stored"]],
     [["  the line below: requests per second of these slots"]],
   ];
 }

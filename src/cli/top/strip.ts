@@ -20,7 +20,7 @@ const GROUP_STYLES: readonly Style[] = [
 
 /** The states of slots that are more important than whose they are, the worst first. */
 const STATE_SIGNS: readonly (readonly [letters: string, sign: string, style: Style])[] = [
-  ["x", "!", "bad"],
+  ["xu", "!", "bad"],
   ["mp", ">", "warning"],
   ["-", ".", "dim"],
 ];

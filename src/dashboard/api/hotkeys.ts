@@ -9,6 +9,7 @@ import { InputError } from "../../control/errors.ts";
 import { askHotKeys, askProxies } from "../../control/proxy_detail.ts";
 import { SLOT_COUNT } from "../../hash/slot_id.ts";
 import { loadProxies } from "../../store/proxies.ts";
+import { LEAVE_OUT } from "../../store/unreadable.ts";
 import { integerOfText } from "../input.ts";
 import type { Dashboard } from "../dashboard.ts";
 import { type ApiRoute, type Call, read } from "./route.ts";
@@ -42,7 +43,7 @@ async function hotKeys({ dashboard, url: { searchParams } }: Call): Promise<unkn
  * @throws {InputError} When no proxy has this name.
  */
 export async function askAllHotKeys({ store, proxyToken }: Dashboard, proxyId: string | null) {
-  const all = await loadProxies(store);
+  const all = await loadProxies(store, LEAVE_OUT);
   if (proxyId !== null && all.every(({ id }) => id !== proxyId)) {
     throw new InputError("proxy", "the name of a proxy", proxyId);
   }

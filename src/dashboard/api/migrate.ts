@@ -9,6 +9,7 @@ import { deadFences, loadFences } from "../../store/fences.ts";
 import { loadMigrateTasks } from "../../store/migrate_tasks.ts";
 import { loadProxies } from "../../store/proxies.ts";
 import { loadSlots } from "../../store/slots.ts";
+import { LEAVE_OUT } from "../../store/unreadable.ts";
 import {
   delayIn,
   groupIdIn,
@@ -23,13 +24,13 @@ import { type ApiRoute, change, read } from "./route.ts";
 /** See the header. */
 export const MIGRATE_ROUTES: readonly ApiRoute[] = [
   read("/api/migrate/status", async ({ dashboard }) => ({
-    migrate_slots: (await loadSlots(dashboard.store)).filter(({ state }) =>
+    migrate_slots: (await loadSlots(dashboard.store, undefined, LEAVE_OUT)).filter(({ state }) =>
       state.status === "migrate" || state.status === "pre_migrate"
     ),
     migrate_task: null, // Codis 2.0 never fills it
   })),
   read("/api/migrate/tasks", async ({ dashboard }) => {
-    return (await loadMigrateTasks(dashboard.store)).map(({ task }) => task);
+    return (await loadMigrateTasks(dashboard.store, LEAVE_OUT)).map(({ task }) => task);
   }),
   change("POST", "/api/migrate", async ({ dashboard, request }) => {
     const body = await readBody(request);
@@ -37,7 +38,7 @@ export const MIGRATE_ROUTES: readonly ApiRoute[] = [
     const delayMs = delayIn(body);
     const { store, migrations } = dashboard;
     await migrations.add(from, to, groupIdIn(body, "new_group"), delayMs);
-    const fenced = deadFences(await loadFences(store), await loadProxies(store));
+    const fenced = deadFences(await loadFences(store), await loadProxies(store, LEAVE_OUT));
     return fenced.length === 0 ? undefined : { msg: "OK", ret: 0, fenced };
   }),
   change("DELETE", "/api/migrate/tasks/:name", async ({ dashboard, request, words }) => {

@@ -11,12 +11,13 @@ import { clientsQuery } from "../../api/proxy_clients.ts";
 import { PROXY_STATES, type ProxyRecord } from "../../model/proxy.ts";
 import { loadProxies, loadProxy } from "../../store/proxies.ts";
 import { StoreError } from "../../store/store.ts";
+import { LEAVE_OUT } from "../../store/unreadable.ts";
 import { nameIn, onlyFields, readBody, wordIn } from "../input.ts";
 import { type ApiRoute, type Call, change, read } from "./route.ts";
 
 /** See the header. */
 export const PROXY_ROUTES: readonly ApiRoute[] = [
-  read("/api/proxy/list", ({ dashboard }) => loadProxies(dashboard.store)),
+  read("/api/proxy/list", ({ dashboard }) => loadProxies(dashboard.store, LEAVE_OUT)),
   read("/api/proxy/debug/vars", getVars),
   read("/api/proxy/:id/detail", async (call) => await proxyDetail(await proxyOf(call))),
   read(
@@ -51,7 +52,7 @@ async function proxyOf({ dashboard, words }: Call<"id">): Promise<ProxyRecord> {
 }
 
 async function getVars({ dashboard }: Call): Promise<Record<string, unknown>> {
-  const proxies = await loadProxies(dashboard.store);
+  const proxies = await loadProxies(dashboard.store, LEAVE_OUT);
   try {
     const vars = await Promise.all(
       proxies.map(async (proxy) => [proxy.id, await proxyVars(proxy)]),

@@ -10,6 +10,7 @@ import { InputError } from "../../control/errors.ts";
 import { readServerDetail } from "../../control/server_detail.ts";
 import { readInfoWithMaxmemory, type RedisInfo } from "../../redis/info.ts";
 import { loadGroup, masterOf } from "../../store/groups.ts";
+import { LEAVE_OUT } from "../../store/unreadable.ts";
 import type { Dashboard } from "../dashboard.ts";
 import { groupIdOfPath, slotIdOfPath } from "../input.ts";
 import { type ApiRoute, readCostly, readMonitored } from "./route.ts";
@@ -33,7 +34,7 @@ export const REDIS_ROUTES: readonly ApiRoute[] = [
     "/api/redis/group/:id/:slot/slotinfo",
     async ({ dashboard, words }): Promise<GroupSlotKeysAnswer> => {
       const [groupId, slotId] = [groupIdOfPath(words.id), slotIdOfPath(words.slot)];
-      const { addr } = masterOf(await loadGroup(dashboard.store, groupId));
+      const { addr } = masterOf(await loadGroup(dashboard.store, groupId, LEAVE_OUT));
       const { keys } = await slotKeys(dashboard, addr, slotId);
       return { addr, group_id: groupId, keys, slot_id: slotId };
     },

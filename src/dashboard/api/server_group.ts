@@ -20,6 +20,7 @@ import { SERVER_TYPES } from "../../model/server.ts";
 import { loadGroup, loadGroupIds, loadGroups } from "../../store/groups.ts";
 import { loadServerZones } from "../../store/server_zones.ts";
 import type { Store } from "../../store/store.ts";
+import { LEAVE_OUT } from "../../store/unreadable.ts";
 import {
   addrIn,
   delayIn,
@@ -38,13 +39,15 @@ import { type ApiRoute, change, read } from "./route.ts";
 export const SERVER_GROUP_ROUTES: readonly ApiRoute[] = [
   read("/api/server_groups", async ({ dashboard: { store } }) => {
     const ids = await loadGroupIds(store);
-    return ids.length === 0 ? null : await withZones(store, await loadGroups(store));
+    return ids.length === 0 ? null : await withZones(store, await loadGroups(store, LEAVE_OUT));
   }),
   change("PUT", "/api/server_groups", async ({ dashboard, request }) => {
     await addGroup(dashboard, groupIdIn(await readBody(request), "id"));
   }),
   read("/api/server_group/:id", async ({ dashboard: { store }, words }) => {
-    const [group] = await withZones(store, [await loadGroup(store, groupIdOfPath(words.id))]);
+    const [group] = await withZones(store, [
+      await loadGroup(store, groupIdOfPath(words.id), LEAVE_OUT),
+    ]);
     return group;
   }),
   change("DELETE", "/api/server_group/:id", async ({ dashboard, words }) => {

@@ -8,13 +8,14 @@ import { InputError } from "../../control/errors.ts";
 import { initSlots, setSlotRange } from "../../control/slots.ts";
 import { SLOT_STATUSES } from "../../model/slot.ts";
 import { loadSlot, loadSlots } from "../../store/slots.ts";
+import { LEAVE_OUT } from "../../store/unreadable.ts";
 import { groupIdIn, readBody, slotIdOfPath, slotRangeIn, wordIn } from "../input.ts";
 import { type ApiRoute, type Call, change, read } from "./route.ts";
 
 /** See the header. */
 export const SLOT_ROUTES: readonly ApiRoute[] = [
-  read("/api/slots", ({ dashboard }) => loadSlots(dashboard.store)),
-  read("/api/slot/list", ({ dashboard }) => loadSlots(dashboard.store)),
+  read("/api/slots", ({ dashboard }) => loadSlots(dashboard.store, undefined, LEAVE_OUT)),
+  read("/api/slot/list", ({ dashboard }) => loadSlots(dashboard.store, undefined, LEAVE_OUT)),
   read("/api/slot/:id", ({ dashboard, words }) => {
     return loadSlot(dashboard.store, slotIdOfPath(words.id));
   }),

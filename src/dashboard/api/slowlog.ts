@@ -6,6 +6,7 @@
 
 import { askProxies, askSlowLog } from "../../control/proxy_detail.ts";
 import { loadProxies } from "../../store/proxies.ts";
+import { LEAVE_OUT } from "../../store/unreadable.ts";
 import { integerOfText } from "../input.ts";
 import { type ApiRoute, type Call, read } from "./route.ts";
 
@@ -17,7 +18,7 @@ export const SLOWLOG_ROUTES: readonly ApiRoute[] = [read("/api/slowlog", slowLog
 
 async function slowLog({ dashboard, url: { searchParams } }: Call): Promise<unknown> {
   const limit = integerOfText("limit", searchParams.get("limit") ?? "100", 1, ENTRIES_MAX);
-  const proxies = await loadProxies(dashboard.store);
+  const proxies = await loadProxies(dashboard.store, LEAVE_OUT);
   const online = proxies.filter(({ state }) => state === "online");
   const { answers, problems } = await askProxies(
     online,

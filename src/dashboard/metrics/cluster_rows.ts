@@ -14,8 +14,12 @@ const SLOT_STATES: Readonly<Record<string, string>> = {
   x: "offline",
   m: "migrate",
   p: "pre_migrate",
+  u: "unreadable",
   "-": "missing",
 };
+
+/** Most records that cannot be read, each of which is a series. */
+const UNREADABLE_MAX = 100;
 
 /** See the header. */
 export const CLUSTER_METRICS: MetricSection<ClusterRow> = {
@@ -37,7 +41,8 @@ export const CLUSTER_METRICS: MetricSection<ClusterRow> = {
     },
     {
       name: "codis_cluster_slots",
-      help: "Slots by their state in the store: online, offline, migrate, pre_migrate, missing",
+      help:
+        "Slots by their state in the store: online, offline, migrate, pre_migrate, unreadable, missing",
       type: "gauge",
       labels: ["state"],
       *samples({ view }) {
@@ -65,6 +70,24 @@ export const CLUSTER_METRICS: MetricSection<ClusterRow> = {
           "codis-proxy config status names the masters that are down. codis-proxy config check names slots that are offline.",
       }],
       samples: ({ view }) => oneSample(view.slots.served),
+    },
+    {
+      name: "codis_cluster_unreadable_record",
+      help:
+        "1 for each record of the store that cannot be read, at most 100; all others count. Nothing while there is none",
+      type: "gauge",
+      labels: ["path", "reason"],
+      alerts: [{
+        name: "CodisUnreadableRecord",
+        when: "codis_cluster_unreadable_record == 1",
+        minutes: 1,
+        severity: "critical",
+        summary: "{{ $labels.path }} in the coordinator cannot be read: {{ $labels.reason }}.",
+        fix: "Correct or delete it in the coordinator: codis-proxy config check says which.",
+      }],
+      samples: ({ view }) =>
+        view.unreadable_records.slice(0, UNREADABLE_MAX)
+          .map(({ path, reason }) => [{ path, reason }, 1]),
     },
     {
       name: "codis_cluster_dead_fences",

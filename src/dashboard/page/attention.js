@@ -11,6 +11,9 @@ import { counted, countedSlots, duration } from "./format.js";
 /** Share of the private connections to a server from which there is a warning. */
 const PRIVATE_WARNING = 0.9;
 
+/** Most records that cannot be read of which each is named. */
+const RECORDS_NAMED = 5;
+
 /**
  * @typedef {object} Concern
  * @property {"bad" | "warning"} tone
@@ -26,6 +29,7 @@ const PRIVATE_WARNING = 0.9;
  */
 export function concernsOf(view) {
   const concerns = [
+    ...recordConcerns(view),
     ...fenceConcerns(view),
     ...slotConcerns(view),
     ...serverConcerns(view),
@@ -35,6 +39,28 @@ export function concernsOf(view) {
     ...coordinatorConcerns(view),
   ];
   return concerns.sort((a, b) => Number(b.tone === "bad") - Number(a.tone === "bad"));
+}
+
+/**
+ * @param {ClusterView} view
+ * @returns {Concern[]}
+ */
+function recordConcerns({ unreadable_records }) {
+  // An older dashboard does not send them.
+  const records = unreadable_records ?? [];
+  /** @type {Concern[]} */
+  const concerns = records.slice(0, RECORDS_NAMED).map(({ path, reason }) => ({
+    tone: "bad",
+    text: `${path} in the coordinator cannot be read: ${reason}`,
+    place: "overview",
+  }));
+  const more = records.length - concerns.length;
+  if (more > 0) {
+    const text = `${counted(more, "more record")} in the coordinator cannot be read: ` +
+      "GET /api/cluster names them";
+    concerns.push({ tone: "bad", text, place: "overview" });
+  }
+  return concerns;
 }
 
 /**

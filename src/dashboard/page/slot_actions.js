@@ -98,7 +98,7 @@ export const SLOT_ACTIONS = {
         ? ""
         : `"${product}" is not the name of this cluster: type ${view.product}`,
     words: ({ is_force }, view) => {
-      const online = [...view.slots.status].filter((status) => status !== "-" && status !== "x");
+      const online = [...view.slots.status].filter((status) => !"-ux".includes(status));
       return [
         "All 1024 slots are created, offline and without a group. Then assign them to groups.",
         is_force === true

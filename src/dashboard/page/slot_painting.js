@@ -102,7 +102,7 @@ export function paintCells(canvas, grid, { slots, shade, group }) {
     const status = slots.status[slot] ?? "-";
     const from = slots.from[slot];
     context.globalAlpha = group === null || group === owner || group === from ? 1 : FADED;
-    if (status === "-" || (shade === "owner" && owner < 0)) {
+    if (status === "-" || status === "u" || (shade === "owner" && owner < 0)) {
       context.strokeStyle = muted;
       context.strokeRect(x + 1, y + 1, size - 2, size - 2);
       if (status === "x") paintCross(context, x, y, size, muted);

@@ -24,6 +24,7 @@ const STATUS_WORDS = /** @type {Readonly<Record<string, string>>} */ ({
   x: "offline",
   m: "migrating",
   p: "about to migrate",
+  u: "unreadable",
   "-": "not stored",
 });
 /** Length of the list of busiest slots. */
@@ -207,7 +208,7 @@ function StatusLegend() {
       <li><i class="mark-pre"></i>about to migrate</li>
       <li><i class="mark-migrate"></i>migrating, upper left: old group</li>
       <li><i class="mark-offline">✕</i>offline</li>
-      <li><i class="mark-missing"></i>no owner or not stored</li>
+      <li><i class="mark-missing"></i>no owner, not stored or unreadable</li>
     </ul>
   `;
 }

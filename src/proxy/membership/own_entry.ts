@@ -8,7 +8,7 @@ import { logger } from "../../base/log.ts";
 import type { Entry } from "../../coordinator/coordinator.ts";
 import { ClosedError, NodeExistsError, NoNodeError } from "../../coordinator/errors.ts";
 import type { Watch } from "../../coordinator/watch.ts";
-import { decodeProxy, isSameLife, type ProxyRecord } from "../../model/proxy.ts";
+import { decodeProxy, encodeProxy, isSameLife, type ProxyRecord } from "../../model/proxy.ts";
 import { encodeFenceNote } from "../../store/failover_rule.ts";
 import { createFence, deleteFence, deleteFenceOf, loadFences } from "../../store/fences.ts";
 import {
@@ -77,15 +77,30 @@ export class OwnEntry {
     return entry !== undefined && isSameLife(entry, this.record) ? entry : undefined;
   }
 
-  /** What a changed entry says of us; `undefined` when it is gone, or of another life. */
+  /**
+   * What a changed entry says of us; `undefined` when it is gone, or of another life. One that cannot be read
+   * counts as unchanged, and is written anew: nobody could tell us of a change, or ask how we see a server.
+   */
   parse(entry: Entry | undefined): ProxyRecord | undefined {
     if (entry === undefined) return undefined;
     try {
       const record = decodeProxy(entry.data);
       return isSameLife(record, this.record) ? record : undefined;
     } catch (error) {
-      log.error("own entry cannot be read, it counts as unchanged: {error}", { error });
+      log.error("own entry cannot be read, it is written anew: {error}", { error });
+      void this.#writeAnew(entry.version);
       return this.record;
+    }
+  }
+
+  async #writeAnew(version: number): Promise<void> {
+    const { coordinator, paths } = this.store;
+    const record = { ...this.record, description: this.#life };
+    try {
+      await coordinator.write(paths.proxy(record.id), encodeProxy(record), version);
+    } catch (error) {
+      // It has changed since, which we are told; or the coordinator is away, which has it made anew.
+      log.debug("own entry is not written anew: {error}", { error });
     }
   }
 

@@ -15,6 +15,7 @@ import type { GroupServers, SlotTable } from "../../router/slot_table.ts";
 import { loadGroups } from "../../store/groups.ts";
 import { loadServerZones } from "../../store/server_zones.ts";
 import { type Store, StoreError } from "../../store/store.ts";
+import { LEAVE_OUT } from "../../store/unreadable.ts";
 
 const log = logger("proxy");
 
@@ -73,7 +74,7 @@ export class ReplicaLoader {
     this.#cancel();
     try {
       const [groups, zones] = await Promise.all([
-        loadGroups(this.#store),
+        loadGroups(this.#store, LEAVE_OUT),
         loadServerZones(this.#store),
       ]);
       this.#groups = groups.flatMap((group) => serversOf(group, zones, this.#place));

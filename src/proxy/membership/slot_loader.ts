@@ -12,6 +12,7 @@ import type { SlotFill, SlotTable } from "../../router/slot_table.ts";
 import { loadGroup, loadGroupIds, masterOf } from "../../store/groups.ts";
 import { SlotReader } from "../../store/slots.ts";
 import { type Store, StoreError } from "../../store/store.ts";
+import type { OnUnreadable } from "../../store/unreadable.ts";
 
 const log = logger("proxy");
 
@@ -212,6 +213,10 @@ export class SlotLoader {
   }
 }
 
+/** A server that cannot be read is no server: the others of its group serve. */
+const sayUnreadable: OnUnreadable = ({ path, reason }) =>
+  log.error("{path} cannot be read, so that server is not used: {reason}", { path, reason });
+
 /** The masters of groups, each read once. */
 class GroupMasters {
   readonly #store: Store;
@@ -228,7 +233,7 @@ class GroupMasters {
   of(groupId: number): Promise<string> {
     let addr = this.#byGroup.get(groupId);
     if (addr === undefined) {
-      addr = loadGroup(this.#store, groupId).then((group) => {
+      addr = loadGroup(this.#store, groupId, sayUnreadable).then((group) => {
         const failed = (group.servers ?? []).filter(({ type }) => type === "offline");
         this.failed.push(...failed.map((server) => server.addr));
         return masterOf(group).addr;
@@ -245,7 +250,9 @@ class GroupMasters {
 
   async #readAll(): Promise<string[]> {
     const groupIds = await loadGroupIds(this.#store);
-    const groups = await Promise.all(groupIds.map((id) => loadGroup(this.#store, id)));
+    const groups = await Promise.all(
+      groupIds.map((id) => loadGroup(this.#store, id, sayUnreadable)),
+    );
     const servers = groups.flatMap((group) => group.servers ?? []);
     return servers.filter(({ type }) => type === "master").map(({ addr }) => addr);
   }

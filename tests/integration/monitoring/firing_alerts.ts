@@ -76,6 +76,10 @@ export const FIRING: Readonly<Record<string, readonly Series[]>> = {
   ),
   CodisWebhookLosesEvents: one('codis_webhook_events_total{instance="d",end="lost"}', "0+1x90"),
   CodisSlotsNotServed: one('codis_cluster_slots_served{instance="d"}', "512x90"),
+  CodisUnreadableRecord: one(
+    'codis_cluster_unreadable_record{instance="d",path="/zk/codis/db_p/slots/slot_9",reason="r"}',
+    "1x90",
+  ),
   CodisDeadFence: one('codis_cluster_dead_fences{instance="d"}', "1x90"),
   CodisChangeHangs: one('codis_cluster_change_seconds{instance="d"}', "0+60x90"),
   CodisFailover: one('codis_cluster_failovers_total{instance="d",result="done"}', "0+1x90"),

@@ -44,6 +44,18 @@ Deno.test("slots that are not served come with what that means", () => {
   ]);
 });
 
+Deno.test("records that cannot be read are named with the reason, and many of them are counted", () => {
+  const unreadable = (count: number) =>
+    Array.from({ length: count }, (_, i) => ({ path: `/zk/slots/slot_${i}`, reason: "no JSON" }));
+  assertEquals(concerns({ unreadable_records: unreadable(1) }), [
+    "bad: /zk/slots/slot_0 in the coordinator cannot be read: no JSON",
+  ]);
+  assertEquals(
+    concerns({ unreadable_records: unreadable(7) }).at(-1),
+    "bad: 2 more records in the coordinator cannot be read: GET /api/cluster names them",
+  );
+});
+
 Deno.test("a coordinator that is away, or stores nothing, is told", () => {
   const kind = "embedded";
   const problem = "No space left on device (os error 28)";
