@@ -6,8 +6,9 @@
  *               changes   {"v":41,"changes":[{"create":"/zk","data":""}]} …     appended
  *
  * Each line is `<crc32 of the JSON> <JSON>`. A change is in force when its whole line is in the file:
- * readers stop at a line that is not whole, the next writer cuts it off. A journal that has grown is
- * written anew beside the old one and renamed over it, so that there is a whole one at any instant.
+ * readers stop at a line that is not whole, the next writer cuts it off. Where whole lines follow it, the
+ * journal is damaged: nobody opens it or writes to it. A journal that has grown is written anew beside the
+ * old one and renamed over it, so that there is a whole one at any instant.
  *
  * @module
  */
@@ -65,7 +66,7 @@ export class JournalError extends Error {
   override readonly name = "JournalError";
 }
 
-/** The journal of one folder. Who calls `create`, `append` or `compact` holds the store's lock. */
+/** The journal of one folder. Who opens it, or calls `create`, `append` or `compact`, holds the store's lock. */
 export class Journal {
   readonly #path: string;
   readonly #observer: TreeObserver;
@@ -93,6 +94,7 @@ export class Journal {
       this.#tree = readSnapshot(this.#file, this.#header, path);
       this.#offset = this.#header.snapshotBytes;
       this.#readChanges();
+      this.#readTail();
     } catch (error) {
       this.#file.close();
       throw error;
@@ -223,14 +225,21 @@ export class Journal {
 
   /** Cuts off what a crashed writer left behind the last whole line. */
   async #cutTail(): Promise<void> {
+    if (this.#readTail().length > 0) await this.#file.truncate(this.#offset);
+  }
+
+  /**
+   * What a crashed writer left behind the last whole line.
+   *
+   * @throws {JournalError} When a whole line follows one that is not whole: no crash leaves that.
+   */
+  #readTail(): Uint8Array {
     const tail = readRange(this.#file, this.#offset, this.#file.statSync().size);
-    if (tail.length === 0) return;
-    const newline = tail.indexOf(NEWLINE);
-    // A whole line after one that is not whole was never left by a crash: better stop than lose it.
-    if (newline >= 0 && parseLines(tail.subarray(newline + 1)).lines.length > 0) {
-      throw this.#damaged();
+    for (let at = tail.indexOf(NEWLINE); at >= 0; at = tail.indexOf(NEWLINE, at + 1)) {
+      // Better stop than lose it.
+      if (parseLines(tail.subarray(at + 1), 1).lines.length > 0) throw this.#damaged();
     }
-    await this.#file.truncate(this.#offset);
+    return tail;
   }
 
   #damaged(): JournalError {
@@ -357,12 +366,19 @@ function checksumOf(line: Uint8Array): string {
   return checksum.toString(16).padStart(CHECKSUM_BYTES, "0");
 }
 
-/** The whole lines at the beginning of `bytes`, where each ends, and where the first that is not whole begins. */
-function parseLines<T>(bytes: Uint8Array): { lines: { value: T; end: number }[]; offset: number } {
+/**
+ * The whole lines at the beginning of `bytes`, where each ends, and where the first that is not whole begins.
+ *
+ * @param max Most lines that are parsed.
+ */
+function parseLines<T>(
+  bytes: Uint8Array,
+  max = Infinity,
+): { lines: { value: T; end: number }[]; offset: number } {
   const lines: { value: T; end: number }[] = [];
   const decoder = new TextDecoder();
   let offset = 0;
-  while (offset < bytes.length) {
+  while (offset < bytes.length && lines.length < max) {
     const newline = bytes.indexOf(NEWLINE, offset);
     if (newline < 0) break;
     const line = bytes.subarray(offset, newline);

@@ -102,19 +102,32 @@ Deno.test("embedded store survives a change that was cut at any byte", () =>
     }
   }));
 
-Deno.test("embedded store refuses to drop changes behind a damaged one", () =>
+Deno.test("embedded store refuses to drop changes behind damaged ones", () =>
   withFolder(async (dir) => {
-    await withStore(dir, async (coordinator) => {
-      await coordinator.create("/a", "AAAA");
-      await coordinator.create("/b", "BBBB");
-    });
     const journal = `${dir}/journal`;
-    const text = await Deno.readTextFile(journal);
-    await Deno.writeTextFile(journal, text.replace("AAAA", "AXAA"));
     await withStore(dir, async (coordinator) => {
-      await assertRejects(() => coordinator.create("/c", ""), ConnectionLossError, "is damaged at");
+      for (const data of ["AAAA", "BBBB", "CCCC"]) await coordinator.create(`/${data}`, data);
     });
-    assertEquals(await Deno.readTextFile(journal), text.replace("AAAA", "AXAA"));
+    const text = await Deno.readTextFile(journal);
+    const begin = text.lastIndexOf("\n", text.indexOf("AAAA")) + 1;
+    for (const damaged of ["AAAA", "AAAA BBBB"]) {
+      const bad = damaged.split(" ").reduce((all, each) => all.replaceAll(each, "AXAA"), text);
+      await Deno.writeTextFile(journal, bad);
+      await assertRejects(
+        () => EmbeddedCoordinator.open({ dir }),
+        CoordinatorError,
+        `is damaged at byte ${begin}, line ${text.slice(0, begin).split("\n").length}`,
+      );
+      assertEquals(await Deno.readTextFile(journal), bad);
+    }
+    // Damaged while it is open.
+    await Deno.writeTextFile(journal, text);
+    await withStore(dir, async (coordinator) => {
+      const bad = `not whole\n${text.split("\n").at(-2)}\n`;
+      await Deno.writeTextFile(journal, bad, { append: true });
+      await assertRejects(() => coordinator.create("/c", ""), ConnectionLossError, "is damaged at");
+      assertEquals(await Deno.readTextFile(journal), text + bad);
+    });
   }));
 
 Deno.test("embedded store ignores and removes what a crash left half-made", () =>
