@@ -14,6 +14,7 @@ import type { OutageEvent } from "../model/outage_event.ts";
 import type { MigrateTaskStatus } from "../model/migrate_task.ts";
 import type { ProxyState } from "../model/proxy.ts";
 import type { ServerType } from "../model/server.ts";
+import type { DrainState } from "./proxy_stats.ts";
 
 /** Where all is stored. */
 export interface CoordinatorView {
@@ -218,6 +219,8 @@ export interface ProxyView {
   readonly addr: string;
   readonly debug_var_addr: string;
   readonly state: ProxyState;
+  /** It lets its clients go, or accepts none any more and has none left; null: neither. */
+  readonly drain: DrainState | null;
   readonly pid: number;
   /** As stored: Go's print of a time. */
   readonly start_at: string;

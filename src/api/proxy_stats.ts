@@ -56,9 +56,14 @@ export interface ProxyStats {
   readonly backends: readonly BackendStats[];
   /** Where reads go, if any client may read from replicas; older: left out. */
   readonly reads?: readonly ReadStats[];
+  /** Whether it lets its clients go, or accepts none any more and has none left; else, and older: left out. */
+  readonly drain?: DrainState;
   /** What slot changes wait for. */
   readonly draining: readonly DrainingSlot[];
 }
+
+/** A proxy lets its clients go, or has let them go. */
+export type DrainState = "draining" | "drained";
 
 /** A Redis server as a proxy sees it. */
 export interface BackendStats {
@@ -139,6 +144,7 @@ const STATS_SHAPE = recordOf<ProxyStats>({
   slot_requests: required(numbers),
   backends: required(listOf(BACKEND_SHAPE)),
   reads: optional(required(listOf(READ_SHAPE))),
+  drain: optional(word(["draining", "drained"])),
   draining: required(listOf(DRAINING_SHAPE)),
 });
 

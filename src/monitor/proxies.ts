@@ -311,6 +311,7 @@ function viewOf(proxy: MonitoredProxy): ProxyView {
   const { id, addr, debug_var_addr, state, pid, start_at } = record;
   return {
     ...{ id, addr, debug_var_addr, state, pid, start_at },
+    drain: stats?.drain ?? null,
     is_reachable: answer !== undefined,
     problem,
     version: answer?.kind === "codis2" ? answer.version : stats?.version ?? null,

@@ -5,7 +5,7 @@
  */
 
 import { type AccessPolicy, authorize, foreignName } from "../api/auth.ts";
-import type { Sighting } from "../api/proxy_stats.ts";
+import type { DrainState, Sighting } from "../api/proxy_stats.ts";
 import { parseLogLevel, setLogLevel } from "../base/log.ts";
 import { processMetrics } from "../base/process_metrics.ts";
 import { type Metric, PROMETHEUS_CONTENT_TYPE, prometheusText } from "../base/prometheus.ts";
@@ -47,6 +47,8 @@ export interface AdminSubject {
   isDraining(): boolean;
   /** Whether they have been: none is accepted any more, and none is left. */
   isDrained(): boolean;
+  /** Whether another process of this proxy serves, too: then the proxy stays when this one goes. */
+  isBeside(): boolean;
   /** Lets the clients go; resolves when none is left. */
   drain(): Promise<void>;
   /** Who may change anything. */
@@ -85,8 +87,11 @@ const ROUTES: Readonly<Record<string, Route>> = {
   "/slots": { methods: ["GET"], handle: slots },
   "/stats": {
     methods: ["GET"],
-    handle: async ({ plane, build, staleSeconds, users }) =>
-      json(proxyStats((await plane.stats()).sum, build.version, staleSeconds(), users)),
+    handle: async ({ plane, build, staleSeconds, users, ...subject }) => {
+      const drain = subject.isBeside() ? undefined : drainState(subject);
+      const { sum } = await plane.stats();
+      return json(proxyStats(sum, build.version, staleSeconds(), users, drain));
+    },
   },
   "/proxy/stats": {
     methods: ["GET"],
@@ -178,22 +183,21 @@ async function sighting({ plane }: AdminSubject, url: URL): Promise<Response> {
   return json({ addr, silent_ms: Math.round(silentMs) } satisfies Sighting);
 }
 
+function drainState(
+  { isDraining, isDrained }: Pick<AdminSubject, "isDraining" | "isDrained">,
+): DrainState | undefined {
+  return isDrained() ? "drained" : isDraining() ? "draining" : undefined;
+}
+
 /** 200 while clients are served by every slot, 503 otherwise; the body says why. */
 async function healthz(subject: AdminSubject): Promise<Response> {
   const { sum } = await subject.plane.stats();
   const offline = sum.slots.states.filter((state) => state === "offline").length;
   const isServing = subject.isServing() && !subject.isDraining();
   const isHealthy = isServing && offline === 0;
+  const unwell = drainState(subject) ?? (isServing ? "slots offline" : "not serving");
   return json({
-    status: isHealthy
-      ? "ok"
-      : subject.isDrained()
-      ? "drained"
-      : subject.isDraining()
-      ? "draining"
-      : isServing
-      ? "slots offline"
-      : "not serving",
+    status: isHealthy ? "ok" : unwell,
     state: subject.proxyRecord().state,
     slots_offline: offline,
     sessions: sum.sessions,

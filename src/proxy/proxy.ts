@@ -223,6 +223,7 @@ class StartedProxy implements RunningProxy {
         isServing: () => this.#isReady,
         isDraining: () => this.#drain.hasBegun,
         isDrained: () => this.#drain.isOver,
+        isBeside: () => this.#processes.other.isThere,
         drain: () => this.#drainClients(),
         policy: this.#policy,
         running: this.#start.running,

@@ -5,7 +5,7 @@
  */
 
 import { cpuSeconds } from "../base/process_metrics.ts";
-import type { BackendStats, ProxyStats, ReadStats } from "../api/proxy_stats.ts";
+import type { BackendStats, DrainState, ProxyStats, ReadStats } from "../api/proxy_stats.ts";
 import type { SlotState } from "../router/slots/slot.ts";
 import {
   allTimes,
@@ -22,6 +22,7 @@ export function proxyStats(
   version: string,
   staleSeconds: number,
   users: "file" | "store",
+  drain: DrainState | undefined,
 ): ProxyStats {
   const { slots, servers } = stats;
   return {
@@ -52,6 +53,7 @@ export function proxyStats(
       private_connections_max: server.privatesMax,
     })),
     reads: readsOf(stats),
+    ...drain === undefined ? {} : { drain },
     draining: slotsIn(stats, "draining").map((id) => ({
       slot_id: id,
       backend: slots.owners[id]!,

@@ -128,6 +128,7 @@ export const VIEW: ClusterView = {
     memory_bytes: 80 * 1024 ** 2,
     stale_seconds: 0,
     table_version: 7,
+    drain: null,
     slots_offline: 0,
   }],
   slot_rules: [],

@@ -97,6 +97,7 @@ function proxy(i: number, second: number): ProxyView {
     memory_bytes: i === 25 ? null : Math.round(90_000_000 * (1 + chance(i, 6))),
     stale_seconds: i === 25 ? null : isStale ? 40 + second : 0,
     table_version: i === 25 ? null : 1_200 + i,
+    drain: null,
     slots_offline: i === 25 ? null : 0,
   };
 }

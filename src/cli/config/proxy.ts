@@ -109,7 +109,8 @@ async function untilServing(values: FlagValues, context: CommandContext): Promis
   await until(client, `proxy ${name} does not serve every slot`, async () => {
     const proxy = (await client.cluster()).proxies.find(({ id }) => id === name);
     // Codis 2.0's own proxies do not report slots_offline.
-    return proxy?.state === "online" && proxy.is_reachable && (proxy.slots_offline ?? 0) === 0;
+    return proxy?.state === "online" && proxy.is_reachable && !proxy.drain &&
+      (proxy.slots_offline ?? 0) === 0;
   });
 }
 

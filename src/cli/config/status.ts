@@ -173,7 +173,8 @@ function formatProxies(proxies: readonly ProxyView[]): string {
   return formatTable(
     ["PROXY", "ADDRESS", "STATE", "OPS", "P99 MS", "CLIENTS", "MEMORY"],
     proxies.map((proxy) => [
-      ...[proxy.id, proxy.addr, proxy.problem === "" ? proxy.state : proxy.problem],
+      // An older dashboard does not say whether it drains.
+      ...[proxy.id, proxy.addr, proxy.problem || proxy.drain || proxy.state],
       ...[roundOrNull(proxy.ops), proxy.p99_ms, proxy.sessions],
       proxy.memory_bytes === null ? "-" : formatBytes(proxy.memory_bytes),
     ]),

@@ -115,9 +115,9 @@ const PROXIES = list<ProxyView>({
     figures("p99", 8, 2, ({ p99_ms }) => p99_ms, ms),
     figures("clients", 8, 4, ({ sessions }) => sessions, count),
     figures("memory", 8, 6, ({ memory_bytes }) => memory_bytes, bytes),
-    words("state", 8, 0, ({ state, problem }) => problem === "" ? state : problem, (proxy) => {
+    words("state", 8, 0, ({ state, problem, drain }) => problem || drain || state, (proxy) => {
       if (!proxy.is_reachable) return "bad";
-      return proxy.problem !== "" || proxy.state !== "online" ? "warning" : "good";
+      return proxy.problem || proxy.drain || proxy.state !== "online" ? "warning" : "good";
     }),
   ],
 });

@@ -196,13 +196,22 @@ function proxyConcerns({ proxies }) {
   const concerns = [];
   if (!proxies.some(({ state }) => state === "online")) {
     concerns.push({ tone: "bad", text: "No proxy is online", place: "proxies" });
+  } else if (proxies.every(({ state, drain }) => state !== "online" || drain === "drained")) {
+    const text = "No proxy accepts clients: those that are online are drained";
+    concerns.push({ tone: "bad", text, place: "proxies" });
   }
-  for (const { id, state, is_reachable, problem } of proxies) {
+  for (const { id, state, is_reachable, problem, drain } of proxies) {
     if (!is_reachable) {
       const text = `Proxy ${id} is not reachable${problem === "" ? "" : `: ${problem}`}`;
       concerns.push({ tone: state === "online" ? "bad" : "warning", text, place: "proxies" });
     } else if (problem !== "") {
       concerns.push({ tone: "warning", text: `Proxy ${id}: ${problem}`, place: "proxies" });
+    } else if (drain === "draining") {
+      const text = `Proxy ${id} is draining: it lets its clients go`;
+      concerns.push({ tone: "warning", text, place: "proxies" });
+    } else if (drain === "drained") {
+      const text = `Proxy ${id} is drained: it accepts no clients; stop it, or restart it`;
+      concerns.push({ tone: "warning", text, place: "proxies" });
     } else if (state === "offline") {
       const text = `Proxy ${id} is offline: set it online`;
       concerns.push({ tone: "warning", text, place: "proxies" });

@@ -93,7 +93,7 @@ function AllProxies({ view }) {
 
 /** @param {{ proxy: ProxyView }} props */
 function Row({ proxy }) {
-  const { id, addr, state, is_reachable, problem } = proxy;
+  const { id, addr, state, is_reachable, problem, drain } = proxy;
   return html`
     <tr>
       <th scope="row">
@@ -102,7 +102,7 @@ function Row({ proxy }) {
         ${problem === "" ? null : html`<span class="problem">${problem}</span>`}
       </th>
       <td data-label="State">
-        <${State} state=${state} isReachable=${is_reachable} />
+        <${State} state=${state} isReachable=${is_reachable} drain=${drain} />
       </td>
       <td data-label="Requests/s" class="number">${whole(proxy.ops)}</td>
       <td data-label="p50" class="number">${millis(proxy.p50_ms)}</td>
@@ -132,9 +132,10 @@ function Row({ proxy }) {
   `;
 }
 
-/** @param {{ state: ProxyView["state"], isReachable: boolean }} props */
-function State({ state, isReachable }) {
+/** @param {{ state: ProxyView["state"], isReachable: boolean, drain: ProxyView["drain"] }} props */
+function State({ state, isReachable, drain }) {
   if (!isReachable) return html`<${Badge} tone="bad">${`${state}, not reachable`}</${Badge}>`;
+  if (drain) return html`<${Badge} tone="warning">${drain}</${Badge}>`;
   if (state === "online") return html`<${Badge} tone="good">online</${Badge}>`;
   return state === "offline"
     ? html`<${Badge} tone="off">offline</${Badge}>`

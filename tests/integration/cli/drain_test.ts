@@ -1,13 +1,17 @@
 /**
- * `codis-proxy drain`, where a new process takes over at the same address. The two are played by the test, so that it
- * is certain which of them answers.
+ * `codis-proxy drain`: whoever looks at the cluster sees it; and it is told where a new process takes over at the same
+ * address. The two are played by the test, so that it is certain which of them answers.
  *
  * @module
  */
 
-import { assertEquals, assertLess } from "@std/assert";
+import { assertEquals, assertLess, assertMatch, assertStringIncludes } from "@std/assert";
 import { callCli } from "../../support/cli_call.ts";
-import { configText } from "../../support/proxy_process.ts";
+import { DashboardServer } from "../../support/dashboard_server.ts";
+import { until } from "../../support/deadline.ts";
+import { configText, ProxyProcess } from "../../support/proxy_process.ts";
+import { RedisServer } from "../../support/redis_server.ts";
+import { StoreFolder } from "../../support/store.ts";
 
 /** Runs the command against an address at which these processes answer how they are, one after the other. */
 async function drain(healths: readonly { pid: number; status: string }[]) {
@@ -28,6 +32,43 @@ async function drain(healths: readonly { pid: number; status: string }[]) {
   await Deno.remove(file);
   return { ...ended, addr };
 }
+
+Deno.test("a proxy that is drained is shown so by status, page and API", async () => {
+  await using folder = await StoreFolder.make();
+  await using servers = await RedisServer.startMany(1);
+  const store = await folder.openFilled(servers[0]!.addr);
+  await using dashboard = await DashboardServer.start(store);
+  await using proxy = await ProxyProcess.start({
+    config: {
+      ...{ embedded_dir: folder.dir, dashboard_addr: dashboard.addr, proxy_id: "one" },
+      drain_timeout: 60,
+    },
+  });
+  const status = async (...words: string[]) =>
+    (await callCli("config", `--dashboard=${dashboard.addr}`, "status", "--output=table", ...words))
+      .stdout;
+  const drainNow = async () => (await dashboard.get("/api/cluster")).json.proxies[0]?.drain;
+  await until(async () => await drainNow() === null);
+  {
+    using client = await proxy.client();
+    assertEquals(await client.call("MULTI"), "OK");
+    await fetch(proxy.url("/api/drain"), { method: "POST" }).then((answer) => answer.text());
+    await until(async () => await drainNow() === "draining");
+    assertMatch(await status(), /^one +\S+ +draining /m);
+    assertStringIncludes(
+      await status("--short"),
+      "warning: Proxy one is draining: it lets its clients go",
+    );
+  }
+  await until(async () => await drainNow() === "drained");
+  assertMatch(await status(), /^one +\S+ +drained /m);
+  const short = await status("--short");
+  assertStringIncludes(short, "error: No proxy accepts clients: those that are online are drained");
+  assertStringIncludes(
+    short,
+    "warning: Proxy one is drained: it accepts no clients; stop it, or restart it",
+  );
+});
 
 Deno.test("drain says at once that another process has taken over, and does not wait for that one", async () => {
   const startedMs = performance.now();

@@ -56,6 +56,20 @@ Deno.test("records that cannot be read are named with the reason, and many of th
   );
 });
 
+Deno.test("proxies that let their clients go are told, and it is worse when none is left", () => {
+  const [one, two] = healthy().proxies.filter(({ state }) => state === "online");
+  const drained = { ...one!, id: "p1", drain: "drained" as const };
+  const told = "warning: Proxy p1 is drained: it accepts no clients; stop it, or restart it";
+  assertEquals(concerns({ proxies: [drained, two!] }), [told]);
+  assertEquals(concerns({ proxies: [{ ...drained, drain: "draining" }, two!] }), [
+    "warning: Proxy p1 is draining: it lets its clients go",
+  ]);
+  assertEquals(concerns({ proxies: [drained] }), [
+    "bad: No proxy accepts clients: those that are online are drained",
+    told,
+  ]);
+});
+
 Deno.test("a coordinator that is away, or stores nothing, is told", () => {
   const kind = "embedded";
   const problem = "No space left on device (os error 28)";
