@@ -100,6 +100,10 @@ const HELP: readonly (readonly [RegExp, string])[] = [
     /^(slot .*(is not online or migrate|has invalid group id)|only \d+ of \d+ slots are initialized)$/,
     "`codis-proxy config check` says how to mend such slots",
   ],
+  [
+    /^node already exists$/,
+    "the group has a master: add this server as a slave, and promote it if it is to be the master",
+  ],
 ];
 
 function describe({ status, text, field, rule }: DashboardRefusal): string {

@@ -18,7 +18,7 @@ import { beginning } from "../base/excerpt.ts";
 import type { Secret } from "../base/secret.ts";
 import { RecordError, type Shape } from "../model/record.ts";
 import { ANSWER_SHAPES, type DoneAnswer } from "./answers.ts";
-import { productFetch } from "./product_http.ts";
+import { productFetch, refusedCertificate } from "./product_http.ts";
 import {
   DashboardError,
   DashboardUnreachableError,
@@ -316,5 +316,7 @@ function isBroken(error: unknown): boolean {
 function reasonIn(error: unknown): string {
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
   const message = cause instanceof Error ? cause.message : String(cause);
+  const fault = refusedCertificate(message);
+  if (fault !== undefined) return fault;
   return message.replace(/ \(os error \d+\)/g, "").split(": ").at(-1)!.toLowerCase();
 }

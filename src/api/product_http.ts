@@ -29,6 +29,22 @@ export function productUrl(addr: string, path = ""): string {
   return `${scheme}://${addr}${path}`;
 }
 
+/** What is wrong with certificates, by the words of the TLS library. */
+const CERTIFICATE_FAULTS: readonly (readonly [RegExp, string])[] = [
+  [/expired/i, "has expired"],
+  [/not ?valid ?yet/i, "is not valid yet"],
+  [/unknown ?issuer/i, "is not signed by an authority that we trust (dashboard_ca)"],
+  [/not valid for name/i, "is not made for that address"],
+];
+
+/** What is wrong with the certificate of a process that was asked; `undefined`: that is not why it failed. */
+export function refusedCertificate(message: string): string | undefined {
+  const why = /invalid peer certificate: (.*)$/.exec(message)?.[1];
+  if (why === undefined) return undefined;
+  const what = CERTIFICATE_FAULTS.find(([words]) => words.test(why))?.[1];
+  return what === undefined ? `its certificate is refused: ${why}` : `its certificate ${what}`;
+}
+
 /** As `fetch`, of a process of the product. */
 export function productFetch(addr: string, path: string, init: RequestInit): Promise<Response> {
   return fetch(productUrl(addr, path), client === undefined ? init : { ...init, client });

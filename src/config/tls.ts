@@ -25,6 +25,7 @@ export interface TlsConfig {
   readonly dashboardAddr: HttpAddress | undefined;
   readonly dashboardCa: string;
   readonly coordinator: "embedded" | "zookeeper" | "etcd";
+  readonly coordinatorEndpoints: readonly string[];
   readonly coordinatorCa: string;
   readonly coordinatorCert: string;
   readonly coordinatorKey: string;
@@ -115,6 +116,8 @@ const UNUSED: readonly TlsRule[] = [
     isKept: speaksHttps,
     rule: "is not used without http_tls_cert or a dashboard_addr with https://",
   },
+  ofEtcd("coordinator_ca", ({ coordinatorCa }) => coordinatorCa),
+  ofEtcd("coordinator_cert", ({ coordinatorCert }) => coordinatorCert),
   ofServers("backend_tls_ca", ({ backendTlsCa }) => backendTlsCa),
   ofServers("backend_tls_cert", ({ backendTlsCert }) => backendTlsCert),
   ofServers("backend_tls_server_name", ({ backendTlsServerName }) => backendTlsServerName),
@@ -143,6 +146,19 @@ export function httpTlsFiles(config: TlsConfig): NamedFiles | undefined {
 export function httpAuthorityFiles(config: TlsConfig): NamedFiles {
   const none = { key: "", path: "" };
   return { cert: none, key: none, ca: { key: "dashboard_ca", path: config.dashboardCa } };
+}
+
+function ofEtcd(key: string, valueOf: (config: TlsConfig) => string): TlsRule {
+  return {
+    key,
+    isSet: (config) => valueOf(config) !== "" && speaksEtcd(config),
+    isKept: ({ coordinator, coordinatorEndpoints, jodisName, jodisServers }) =>
+      [
+        ...coordinator === "etcd" ? coordinatorEndpoints : [],
+        ...jodisName === "etcd" ? jodisServers : [],
+      ].some((endpoint) => endpoint.startsWith("https://")),
+    rule: "is not used without an endpoint of etcd with https://",
+  };
 }
 
 function ofServers(key: string, valueOf: (config: TlsConfig) => string): TlsRule {

@@ -6,7 +6,7 @@
 
 import { countOf } from "../base/count_of.ts";
 import type { Secret } from "../base/secret.ts";
-import { productFetch } from "../api/product_http.ts";
+import { productFetch, refusedCertificate } from "../api/product_http.ts";
 import {
   decodeCodis2Vars,
   decodeSighting,
@@ -252,6 +252,8 @@ export function causeOfFetch(error: unknown): string {
   if (blocked !== undefined) {
     return `HTTP clients refuse port ${blocked}, as browsers do: have it listen on another port`;
   }
+  const fault = refusedCertificate(error.message);
+  if (fault !== undefined) return fault;
   const text = error.message.replace(/^error sending request for url \([^)]*\):? ?/, "");
   return /refused/i.test(text) ? "connection refused" : text.replace(/ \(os error \d+\)$/, "");
 }

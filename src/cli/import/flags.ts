@@ -26,7 +26,7 @@ export const FROM: Flag<readonly Source[]> = {
   value: "source",
   default: "",
   help:
-    "redis://[user:password@]host:port, several with commas; cluster://[user:password@]host:port; rdb:FILE; aof:PATH",
+    "redis://[user:password@]host:port, several of these with commas; cluster://[user:password@]host:port; rdb:FILE; aof:PATH",
   parse: parseSources,
 };
 

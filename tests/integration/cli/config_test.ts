@@ -575,6 +575,13 @@ const REFUSALS: readonly { name: string; answer: Answerer; complaint: string }[]
     complaint: "dashboard answered 500: group already exists",
   },
   {
+    name: "500 with Codis 2.0's text that says nothing of what to do",
+    answer: { status: 500, body: "node already exists" },
+    complaint:
+      "dashboard answered 500: node already exists; the group has a master: add this server as a " +
+      "slave, and promote it if it is to be the master",
+  },
+  {
     name: "500 with a text of several lines",
     answer: { status: 500, body: 'slot {\n  "id": 1\n} is not online or migrate' },
     complaint: 'dashboard answered 500: slot { "id": 1 } is not online or migrate; ' +

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { callCli } from "../../support/cli_call.ts";
 import { json, OK, RecordingDashboard } from "../../support/recording_dashboard.ts";
 
@@ -170,6 +170,11 @@ Deno.test("a file that is no dashboard.toml is refused with what is wrong in it"
   assertEquals(
     await refusal(""),
     "FILE: coordinator_name is missing; is it a dashboard.toml of Codis 3.2?",
+  );
+  const zookeeper = toml.replace('name = "filesystem"', 'name = "zookeeper"');
+  assertMatch(
+    await refusal(zookeeper.replace(/addr = ".*\/fs"/, 'addr = "http://zk:2181"')),
+    /^FILE: coordinator_addr = "http:\/\/zk:2181": ZooKeeper's hosts are written host or host:port$/,
   );
   assertEquals(
     await refusal(toml.replace('name = "filesystem"', 'name = "consul"')),

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { until } from "../../support/deadline.ts";
 import { freePort } from "../../support/free_port.ts";
 import { configText, startProgram } from "../../support/proxy_process.ts";
@@ -91,7 +91,12 @@ Deno.test("a proxy, a dashboard and a config command trust each other over https
       );
       const status = startProgram(["config", "status", "-c", `${folder}/strict.ini`], {}, folder);
       assertEquals((await status.ended).code, 1);
-      assertMatch(status.stderr, /cannot be reached: .*(certificate|issuer)/i);
+      const why = "its certificate is not signed by an authority that we trust (dashboard_ca)";
+      assertStringIncludes(status.stderr, `cannot be reached: ${why}`);
+      const words = ["reload", "-c", `${folder}/strict.ini`, `--http-addr=127.0.0.1:${dashboard}`];
+      const reload = startProgram(words, {}, folder);
+      assertEquals((await reload.ended).code, 1);
+      assertStringIncludes(reload.stderr, `/api/reload: ${why}`);
     });
 
     await test.step("a new certificate is served, while they go on to trust each other", async () => {

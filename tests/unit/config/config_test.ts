@@ -352,7 +352,10 @@ Deno.test("parseConfig() warns of what is set and does nothing", () => {
     "c",
   );
   const why = "servers is not used when coordinator = etcd";
-  assertEquals(warnings, [`c:5: ${why}: add them with \`codis-proxy config server add\``]);
+  assertEquals(warnings, [
+    `c:5: ${why}: add them with \`codis-proxy config server add\``,
+    "c:6: coordinator_ca is not used without an endpoint of etcd with https://",
+  ]);
   const embedded = parseConfig("coordinator = embedded\nzk = a:1\nproduct = 'a'", "c");
   assertEquals(embedded.warnings, [
     "c:3: product: the quotes are part of the value",

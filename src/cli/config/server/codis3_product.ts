@@ -7,6 +7,8 @@
  */
 
 import { parse } from "@std/toml/parse";
+import type { Config } from "../../../config/config.ts";
+import { ConfigError } from "../../../config/error.ts";
 import { parseConfig } from "../../../config/load.ts";
 import type { Coordinator, ReadableTree } from "../../../coordinator/coordinator.ts";
 import { NoNodeError } from "../../../coordinator/errors.ts";
@@ -117,6 +119,17 @@ function readToml(toml: string, file: string): DashboardToml {
   };
 }
 
+/** Reads lines made of a dashboard.toml; errors name the key that stands in it. */
+function configOf(lines: readonly string[], file: string): Config {
+  try {
+    return parseConfig(lines.join("\n"), file, "control").config;
+  } catch (error) {
+    if (!(error instanceof ConfigError) || !error.message.startsWith(`${file}:`)) throw error;
+    const what = error.message.slice(file.length).replace(/^:\d+: /, "");
+    throw new ImportError(`${file}: ${what.replace(/^zk\b/, "coordinator_addr")}`);
+  }
+}
+
 /** Opens a tree, and how to close it. */
 async function openTree(
   { coordinator, addr, auth }: DashboardToml,
@@ -128,7 +141,7 @@ async function openTree(
     ...[`coordinator = ${coordinator}`, `zk = ${addr}`, "dashboard_addr = 127.0.0.1:18087"],
     ...auth === "" ? [] : [`coordinator_auth = ${auth}`],
   ];
-  const { config } = parseConfig(lines.join("\n"), file, "control");
+  const config = configOf(lines, file);
   if (coordinator === "etcd") {
     const tree = await readEtcd2(config, [root]);
     if (tree === undefined) throw nothingThere(root, file);
