@@ -22,6 +22,11 @@ export interface Blocked {
   unblock(reply: UnblockReply, done: (isUnblocked: boolean) => void): void;
   /** Requests are served again, or refused, after they were held. */
   served(): void;
+  /**
+   * The client sends no more, which may be said more than once. If it really blocks, it is gone, as with Redis, and is
+   * closed; if it is answered at once, it goes on.
+   */
+  clientEnds(): void;
   /** The proxy closes its clients: the command ends without losing what is on its way. */
   clientDraining(): void;
   /** The client is gone: nothing may be given to it any more. */

@@ -25,6 +25,9 @@ import { argumentText } from "../local/local_call.ts";
 import type { Request } from "../request.ts";
 import { type Blocked, UNBLOCKED, type UnblockReply } from "./blocked.ts";
 
+/** Pause before a server is told again to unblock a link that did not block yet, in milliseconds. */
+const UNBLOCK_AGAIN_MS = 10;
+
 /** Answers WAIT and WAITAOF. */
 export function wait({ client, command, args }: LocalCall): Uint8Array | null {
   const { shared, replies } = client;
@@ -78,6 +81,8 @@ class WaitCommand implements Blocked, LinkUser {
   /** WAIT has one number, WAITAOF two. */
   readonly #least: number[];
   #unblockers: ((isUnblocked: boolean) => void)[] = [];
+  /** Whether the client sends no more: it is gone unless the servers answer at once. */
+  #isEnding = false;
 
   constructor(client: Client, command: Command, masters: readonly Master[], request: Uint8Array) {
     this.#client = client;
@@ -99,9 +104,10 @@ class WaitCommand implements Blocked, LinkUser {
       if (link === null) return this.#end(errorReply(error));
       asked.link = link;
       link.mayBlock = true;
-      link.learnId(() => {});
+      link.learnId(() => this.#isEnding && this.#unblockEnding(asked));
       link.ask(PING, () => {});
       link.ask(request, (text, isReply) => this.#answered(asked, text, isReply));
+      if (this.#isEnding) this.#unblockEnding(asked);
     });
   }
 
@@ -112,10 +118,11 @@ class WaitCommand implements Blocked, LinkUser {
     const counts = /^(?:\*2\r\n:(\d+)\r\n)?:(\d+)\r\n$/.exec(text)?.slice(-this.#least.length);
     if (counts === undefined) {
       link?.giveBack(false);
+      if (this.#isEnding && text === `-${UNBLOCKED}\r\n`) return this.#client.close();
       return this.#end(errorReply(isReply ? text.replace(/^-|\r\n$/g, "") : text));
     }
     // What unblocks it may still be on its way.
-    link?.giveBack(this.#unblockers.length === 0);
+    link?.giveBack(this.#unblockers.length === 0 && !this.#isEnding);
     for (const [i, count] of counts.entries()) {
       this.#least[i] = Math.min(this.#least[i]!, Number(count));
     }
@@ -154,6 +161,29 @@ class WaitCommand implements Blocked, LinkUser {
       }
       server.unblocking.unblock(id, () => {}, "TIMEOUT");
     }
+  }
+
+  clientEnds(): void {
+    if (this.#isEnding) return;
+    this.#isEnding = true;
+    for (const asked of this.#asked) this.#unblockEnding(asked);
+  }
+
+  /** Makes a server end it: its answer tells whether it has waited. One that cannot be told has the client end. */
+  #unblockEnding(asked: Asked): void {
+    const { server: { unblocking }, link } = asked;
+    if (this.#parent === null || link === null || link.id === 0) return; // comes again when that is known
+    const tell = () => {
+      if (this.#parent === null || asked.link !== link) return;
+      if (!unblocking.isThere) return this.#client.close();
+      unblocking.unblock(link.id, (isEnded) => {
+        if (this.#parent === null || asked.link !== link) return;
+        if (isEnded === null) this.#client.close();
+        else if (!isEnded) setTimeout(tell, UNBLOCK_AGAIN_MS); // it did not wait yet, or its answer is on its way
+      });
+    };
+    if (unblocking.isKnown) tell();
+    else unblocking.ask(tell);
   }
 
   served(): void {}

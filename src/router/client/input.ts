@@ -107,8 +107,10 @@ export class Input implements SourceOwner, RoundMember {
   sourceEnded(): void {
     clock.tick();
     this.isEnded = true;
+    const { blocked } = this.#client;
+    if (blocked !== null && !this.isLingering) blocked.clientEnds();
     // As Redis: a client that waits is gone when it sends no more.
-    if (this.isLingering || this.#mayBeGone) this.#client.close();
+    else if (this.isLingering || this.#mayBeGone) this.#client.close();
     else if (!this.isPaused) this.pump();
   }
 
@@ -306,7 +308,8 @@ export class Input implements SourceOwner, RoundMember {
   #readAhead(): void {
     const { shared } = this.#client;
     const { unreadBytes } = this;
-    if (this.isEnded || unreadBytes > shared.options.sessionBufferBytesMax) return;
+    if (this.isEnded) return this.#client.blocked?.clientEnds();
+    if (unreadBytes > shared.options.sessionBufferBytesMax) return;
     this.#hasReadAhead = true;
     if (this.#partial.mayHold(unreadBytes, this.#client, shared.budget)) this.#source.readAhead();
   }
