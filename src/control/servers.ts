@@ -23,6 +23,7 @@ import { type ProductTree, serverAddrs } from "../store/product_tree.ts";
 import { StoreError } from "../store/store.ts";
 import type { Control } from "./control.ts";
 import { ForceableError } from "./errors.ts";
+import { librariesOf, type LibraryCodes } from "./function_libraries.ts";
 
 const log = logger("dashboard");
 
@@ -97,12 +98,18 @@ async function askFacts(
   const facts = await Promise.all(addrs.map(async (addr) => {
     try {
       using redis = await open(addr);
-      return [[addr, await factsOf(redis)] as const];
+      const facts = await factsOf(redis);
+      const libraries = await librariesOf(redis).catch(() => undefined);
+      return [[addr, { ...facts, libraries: libraries && textsOf(libraries) }] as const];
     } catch {
       return [];
     }
   }));
   return new Map(facts.flat());
+}
+
+function textsOf(libraries: LibraryCodes): ReadonlyMap<string, string> {
+  return new Map([...libraries].map(([name, code]) => [name, replyText(code)]));
 }
 
 /**

@@ -36,6 +36,7 @@ import {
   findUnownedSlots,
 } from "./check_slots.ts";
 import {
+  findDifferentLibraries,
   findMastersThatFollow,
   findReplicasThatStray,
   findReplicasThatTakeWrites,
@@ -69,6 +70,7 @@ const RULES: readonly ((product: DecodedTree) => readonly Problem[])[] = [
   findMastersThatFollow,
   findReplicasThatStray,
   findReplicasThatTakeWrites,
+  findDifferentLibraries,
   findBadTasks,
   findDoubleTasks,
   findMisplacedProxies,

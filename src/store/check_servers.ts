@@ -107,6 +107,31 @@ export function findReplicasThatTakeWrites({ tree, servers, facts }: DecodedTree
   );
 }
 
+/** A function is called where its key is: each master that has slots needs the same libraries. */
+export function findDifferentLibraries({ tree, servers, slots, facts }: DecodedTree): Problem[] {
+  const used = new Set([...slots.values()].map((slot) => slot.group_id));
+  const masters = servers.flatMap(({ groupId, addr, record }) => {
+    const { libraries } = facts.get(addr) ?? {};
+    if (record.type !== "master" || !used.has(groupId) || libraries === undefined) return [];
+    return [{ groupId, addr, libraries }];
+  });
+  const names = new Set(masters.flatMap(({ libraries }) => [...libraries.keys()]));
+  return [...names].sort().flatMap((name) => {
+    const first = masters.find(({ libraries }) => libraries.has(name))!;
+    return masters.flatMap(({ groupId, addr, libraries }) => {
+      const code = libraries.get(name);
+      if (code === first.libraries.get(name)) return [];
+      return [warningAt(
+        tree.paths.server(groupId, addr),
+        code === undefined
+          ? `${addr} lacks the function library ${name}, which ${first.addr} has: FCALL fails for keys of group ${groupId}`
+          : `the function library ${name} of ${addr} is another one than that of ${first.addr}`,
+        "FUNCTION LOAD REPLACE of it through a proxy: every master loads it then",
+      )];
+    });
+  });
+}
+
 /** Masters first: the others are easily removed. */
 function rank({ record }: PlacedServer): number {
   return record.type === "master" ? 0 : 1;

@@ -54,6 +54,8 @@ export interface ServerFacts {
   readonly isWritableReplica?: boolean;
   /** Left out: not known. */
   readonly reads?: ServerReads | undefined;
+  /** The code of its function libraries, by their names; left out: it has no functions, or was not asked. */
+  readonly libraries?: ReadonlyMap<string, string> | undefined;
   /** Why it cannot be a server of a group, such as "is a sentinel"; left out: it can. */
   readonly unfit?: string;
 }

@@ -6,9 +6,12 @@
 
 import { CodisServerMover } from "./codis_server.ts";
 import { type MoveContext, MoveError, type SlotMover } from "./mover.ts";
+import { copyLibraries } from "../../control/function_libraries.ts";
 import { areOneServer, isCodisServer, tlsFault } from "../../control/servers.ts";
 import { blindReplicas } from "../../control/mixed_groups.ts";
 import { loadSlotRules } from "../../store/slot_rules.ts";
+import type { RedisConnection } from "../../redis/connection.ts";
+import { RedisError } from "../../redis/reply.ts";
 import { StockMover } from "./stock.ts";
 
 /**
@@ -57,9 +60,38 @@ export async function openMover(context: MoveContext): Promise<SlotMover> {
         "servers",
     );
   }
+  if (!isSourceCodis) await giveLibraries(context, redis);
   return isTargetCodis
     ? await CodisServerMover.open(context)
     : await StockMover.open(context, isSourceCodis);
+}
+
+/**
+ * Lets the target have what functions clients call at the source: the slots' next calls come there.
+ *
+ * @throws {MoveError} When the target refuses a library.
+ */
+async function giveLibraries(
+  { control, pair: { source, target } }: MoveContext,
+  from: RedisConnection,
+): Promise<void> {
+  using to = await control.redis(target);
+  let names: readonly string[];
+  try {
+    names = await copyLibraries(from, to);
+  } catch (error) {
+    if (!(error instanceof RedisError)) throw error;
+    throw new MoveError(
+      `${target} lacks function libraries of ${source}, and they cannot be copied: ${error.message}`,
+    );
+  }
+  if (names.length === 0) return;
+  control.report(
+    "info",
+    `${target} lacked function libraries of ${source}, which were loaded there: ${
+      names.join(", ")
+    }`,
+  );
 }
 
 /** @throws {MoveError} When a proxy cannot fetch keys of a codis-server for a stock Redis. */
