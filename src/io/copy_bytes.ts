@@ -58,7 +58,7 @@ export function copyBytes(
 }
 
 /**
- * As {@linkcode copyBytes}, with views of both.
+ * As {@linkcode copyBytes}, with views of both. The two spans must not overlap.
  *
  * @param toView A view of `to`.
  * @param view A view of `bytes`; null where there is none.
