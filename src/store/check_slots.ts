@@ -87,7 +87,14 @@ export const findBadMigrations = everySlot((slotId, slot, { tree, groupIds }) =>
   const fix = () => `correct migrate_status ${BY_HAND}; until then this slot answers errors`;
   if (to !== groupId) {
     const problem = `migrates to group ${to}, but is owned by group ${groupId}`;
-    return { severity: "error", problem, fix };
+    // Only the owner counts: there its keys go.
+    const own = canMove(slot, groupIds)
+      ? migrateFix(groupId)
+      : from !== NO_GROUP
+      ? fix
+      : () =>
+        `set the status to online ${BY_HAND}, if its keys are in group ${groupId}; until then this slot answers errors`;
+    return { severity: "error", problem, fix: own };
   }
   if (from === to) {
     return { severity: "error", problem: `migrates from group ${from} to itself`, fix };
@@ -118,17 +125,30 @@ export function findOfflineSlots(product: DecodedTree): Problem[] {
   )(product);
 }
 
-/** A slot that migrates has a task that ends it. */
-export const findUnfinishedMigrations = everySlot((slotId, slot, { tasks }) => {
+/** Whether a task can bring a slot that migrates to its owner. */
+function canMove({ group_id, state }: SlotRecord, groupIds: ReadonlySet<number>): boolean {
+  const { from } = state.migrate_status;
+  return from !== group_id && groupIds.has(from) && groupIds.has(group_id);
+}
+
+/** The command that makes such a task. */
+function migrateFix(target: number | string): (range: string) => string {
+  return (range) => `${CONFIG} slot migrate ${range} ${target}`;
+}
+
+/** A slot that migrates has a task that ends it. Where none could, another rule says why, and what to do. */
+export const findUnfinishedMigrations = everySlot((slotId, slot, { tasks, groupIds }) => {
   const { status, migrate_status: { from, to } } = slot.state;
   if (status !== "migrate" && status !== "pre_migrate") return undefined;
+  if (status === "migrate" && (to !== slot.group_id || !canMove(slot, groupIds))) return undefined;
   const isEnding = tasks.some(({ record: { slot_id, new_group } }) =>
     slot_id === slotId && (status === "pre_migrate" || new_group === to || new_group === from)
   );
   if (isEnding) return undefined;
-  const target = status === "migrate" ? `${to}` : "<group_id>";
-  const fix = (range: string) => `${CONFIG} slot migrate ${range} ${target}`;
-  return { severity: "warning", problem: `${status}, and no task will end it`, fix };
+  const [problem, target] = status === "migrate"
+    ? [`migrates to group ${to}, and no task will end it`, to]
+    : ["pre_migrate, and no task will end it", "<group_id>"];
+  return { severity: "warning", problem, fix: migrateFix(target) };
 });
 
 /** Joins neighbours with the same finding into one problem. */

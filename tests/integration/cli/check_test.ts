@@ -10,7 +10,12 @@ import { storePaths } from "../../../src/store/paths.ts";
 import { callCli } from "../../support/cli_call.ts";
 import { RECORDED_PRODUCT } from "../../support/codis2_tree.ts";
 import { goodTree } from "../../support/good_tree.ts";
+import { DashboardServer } from "../../support/dashboard_server.ts";
+import { until } from "../../support/deadline.ts";
+import { encodeSlot } from "../../../src/model/slot.ts";
+import { loadSlot } from "../../../src/store/slots.ts";
 import { startProgram } from "../../support/proxy_process.ts";
+import { RedisServer } from "../../support/redis_server.ts";
 import { StoreFolder } from "../../support/store.ts";
 
 async function makeStore(folder: StoreFolder) {
@@ -99,4 +104,37 @@ Deno.test("config check makes no store where there is none, and names a wrong pr
   const { problems: [problem] } = JSON.parse(other.stdout);
   assertEquals(problem.path, storePaths("other").root);
   assertEquals(problem.problem, "nothing is stored for product other");
+});
+
+Deno.test("what config check recommends for a slot that migrates nowhere brings it to its owner", async () => {
+  await using folder = await StoreFolder.make();
+  await using servers = await RedisServer.startMany(2);
+  const store = await folder.openFilled(servers.map(({ addr }) => addr).join(","));
+  const file = `${folder.dir}/config.ini`;
+  await Deno.writeTextFile(file, `${folder.config}\nproduct = test\n`);
+  const store9 = async (from: number) => {
+    const slot = await loadSlot(store, 9);
+    const state = { ...slot.state, status: "migrate" as const, migrate_status: { from, to: -1 } };
+    await store.coordinator.write(store.paths.slot(9), encodeSlot({ ...slot, group_id: 2, state }));
+  };
+  const fixes = async () =>
+    JSON.parse((await callCli("config", "-c", file, "check")).stdout).problems
+      .map(({ problem, fix }: { problem: string; fix: string }) => `${problem}: ${fix}`);
+  await store9(-1);
+  assertEquals(await fixes(), [
+    "slot 9: migrates to group -1, but is owned by group 2: set the status to online in the coordinator, if its " +
+    "keys are in group 2; until then this slot answers errors",
+  ]);
+  await store9(1);
+  const [found, ...others] = await fixes();
+  const command = "slot migrate 9 9 2";
+  assertEquals(
+    [found, others],
+    [`slot 9: migrates to group -1, but is owned by group 2: codis-proxy config ${command}`, []],
+  );
+  await using dashboard = await DashboardServer.start(store);
+  const words = ["config", "-c", file, `--dashboard=${dashboard.addr}`, ...command.split(" ")];
+  assertEquals((await callCli(...words)).code, 0);
+  await until(async () => (await loadSlot(store, 9)).state.status === "online");
+  assertEquals((await loadSlot(store, 9)).group_id, 2);
 });

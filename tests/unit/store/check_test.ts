@@ -203,9 +203,20 @@ const ROWS: readonly Row[] = [
       [PATHS.slot(101)]: slot(101, 3, "migrate", 1, 3),
     },
     problems: [
-      "warning slots/slot_5: slot 5: migrate, and no task will end it",
+      "warning slots/slot_5: slot 5: migrates to group 2, and no task will end it",
       "warning slots/slot_6: slot 6: pre_migrate, and no task will end it",
-      "warning slots/slot_101: slot 101: migrate, and no task will end it",
+      "warning slots/slot_101: slot 101: migrates to group 3, and no task will end it",
+    ],
+  },
+  {
+    name: "neighbours that migrate to several groups, and that no task will end",
+    edits: {
+      [PATHS.slot(5)]: slot(5, 2, "migrate", 1, 2),
+      [PATHS.slot(6)]: slot(6, 3, "migrate", 1, 3),
+    },
+    problems: [
+      "warning slots/slot_5: slot 5: migrates to group 2, and no task will end it",
+      "warning slots/slot_6: slot 6: migrates to group 3, and no task will end it",
     ],
   },
   {
