@@ -90,7 +90,16 @@ export class OutageTrail {
     await this.#ring.load();
     this.#isMain = true;
     const events = this.newest();
+    const isOwn = this.#outages.open.some(({ kind }) => kind === COORDINATOR_LOST.kind);
     this.#outages.inherit(openAmong(events));
+    if (!isOwn) {
+      // Of an earlier process: when that one reached the coordinator again, if it did, nobody can say.
+      this.report({
+        ...{ ...COORDINATOR_LOST, phase: "end" },
+        text: "a dashboard leads that reaches the coordinator",
+        cause: "when the earlier one reached it again is not known",
+      });
+    }
     const unsent = events.filter((event) => !event.is_sent).reverse();
     for (const event of unsent) this.#webhook?.send(event);
   }
@@ -144,14 +153,17 @@ export class OutageTrail {
   #round(): void {
     const { state } = this.#context.store.coordinator;
     if (this.#context.isLedElsewhere()) this.#isMain = false;
-    if (this.#isMain && state !== "closed") {
-      const isLost = state !== "connected";
+    if (state === "connected") {
+      // Also when another dashboard leads by now: that is no part of the outage.
       this.report({
-        ...{ kind: "coordinator_lost", subject: "coordinator", phase: isLost ? "begin" : "end" },
-        text: isLost
-          ? "the dashboard does not reach the coordinator: nothing can be changed"
-          : "the dashboard reaches the coordinator again",
-        ...isLost ? { cause: `the session is ${state}`, hint: COORDINATOR_HINT } : {},
+        ...{ ...COORDINATOR_LOST, phase: "end" },
+        text: "the dashboard reaches the coordinator again",
+      });
+    } else if (this.#isMain && state !== "closed") {
+      this.report({
+        ...{ ...COORDINATOR_LOST, phase: "begin" },
+        text: "the dashboard does not reach the coordinator: nothing can be changed",
+        ...{ cause: `the session is ${state}`, hint: COORDINATOR_HINT },
       });
     }
     this.#outages.round();
@@ -189,6 +201,7 @@ export class OutageTrail {
   }
 }
 
+const COORDINATOR_LOST = { kind: "coordinator_lost", subject: "coordinator" } as const;
 const COORDINATOR_HINT =
   "look at ZooKeeper or etcd and the network to it; clients are served meanwhile with the last slot table";
 

@@ -6,10 +6,13 @@
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { ServerView } from "../../../src/api/cluster_view.ts";
+import { Events } from "../../../src/control/events.ts";
 import type { OutageReport } from "../../../src/control/outages.ts";
+import { OutageTrail } from "../../../src/dashboard/outages/outage_trail.ts";
 import type { OutageEvent } from "../../../src/model/outage_event.ts";
 import { OUTAGE_RING, PAGE_RECORDS } from "../../../src/store/page_rings.ts";
 import { saveServer } from "../../../src/store/groups.ts";
+import { createFolders, type Store } from "../../../src/store/store.ts";
 import { DashboardServer } from "../../support/dashboard_server.ts";
 import { until } from "../../support/deadline.ts";
 import { RedisServer } from "../../support/redis_server.ts";
@@ -149,4 +152,61 @@ Deno.test("the store keeps the newest events, and the begin of an outage that go
   assertEquals(told(open), ["begin circuit_open s:1"]);
   next.dashboard.outage({ kind: "circuit_open", phase: "begin", subject: "s:1", text: "open" });
   assertEquals((await eventsOf(next, "&kind=circuit_open")).length, 1);
+});
+
+/** What is told of outages on a store that says to be in this state; another dashboard may lead. */
+function trailOf(store: Store, now: { state: string; isElsewhere: boolean }): OutageTrail {
+  Object.defineProperty(store.coordinator, "state", { get: () => now.state });
+  return new OutageTrail({
+    store,
+    events: new Events(),
+    transact: (operations) => store.coordinator.transact(operations),
+    isLedElsewhere: () => now.isElsewhere,
+  });
+}
+
+Deno.test("that the coordinator was lost ends when it is reached again, whoever leads by then", async () => {
+  await using folder = await StoreFolder.make();
+  const store = await folder.open();
+  await createFolders(store);
+  const now = { state: "connected", isElsewhere: false };
+  const trail = trailOf(store, now);
+  await trail.load();
+  trail.start();
+  now.state = "disconnected";
+  await until(() => trail.open.length === 1);
+  now.isElsewhere = true;
+  trail.unload();
+  const backAt = Date.now();
+  now.state = "connected";
+  await until(() => trail.open.length === 0);
+  const [end, begin] = trail.newest();
+  assertEquals([end!.outage, end!.text], [
+    begin!.outage,
+    "the dashboard reaches the coordinator again",
+  ]);
+  assert(end!.at - backAt < 5_000 && end!.duration_ms! === end!.at - begin!.at, `${end!.at}`);
+  await trail.stop();
+});
+
+Deno.test("the next dashboard does not say how long an earlier one did not reach the coordinator", async () => {
+  await using folder = await StoreFolder.make();
+  const [store, other] = [await folder.open(), await folder.open()];
+  await createFolders(store);
+  const earlier = trailOf(store, { state: "connected", isElsewhere: false });
+  await earlier.load();
+  earlier.report({
+    ...{ kind: "coordinator_lost", phase: "begin", subject: "coordinator", forMs: 60_000 },
+    text: "the dashboard does not reach the coordinator: nothing can be changed",
+  });
+  await earlier.stop();
+  const next = trailOf(other, { state: "connected", isElsewhere: false });
+  await next.load();
+  const [end] = next.newest();
+  assertEquals([end!.phase, end!.text, end!.cause], [
+    "end",
+    "a dashboard leads that reaches the coordinator",
+    "when the earlier one reached it again is not known",
+  ]);
+  await next.stop();
 });
