@@ -96,8 +96,10 @@ export class OwnEntry {
   async #writeAnew(version: number): Promise<void> {
     const { coordinator, paths } = this.store;
     const record = { ...this.record, description: this.#life };
+    // Who has written it may have cut it off from our session, as any client of etcd does.
+    const verb = this.#other.isThere ? "write" : "adopt";
     try {
-      await coordinator.write(paths.proxy(record.id), encodeProxy(record), version);
+      await coordinator[verb](paths.proxy(record.id), encodeProxy(record), version);
     } catch (error) {
       // It has changed since, which we are told; or the coordinator is away, which has it made anew.
       log.debug("own entry is not written anew: {error}", { error });
