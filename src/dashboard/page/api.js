@@ -29,10 +29,13 @@ const TOKEN_CHARS_MAX = 4096;
 export class ApiError extends Error {
   /** @override */
   name = "ApiError";
+  /** @type {boolean} */
+  #isOfDashboard;
   /**
    * @param {number} status Of HTTP; 0: no answer came.
    * @param {string} text
-   * @param {{ field?: string, rule?: string, leader?: string, can_force?: boolean }} [more] More fields of its answer.
+   * @param {{ field?: string, rule?: string, leader?: string, can_force?: boolean, has_users?: boolean, error?: string }} [more]
+   * More fields of its answer.
    */
   constructor(status, text, more = {}) {
     super(text);
@@ -45,11 +48,14 @@ export class ApiError extends Error {
     this.leader = more.leader ?? "";
     /** Whether force would help. */
     this.mayBeForced = more.can_force === true;
+    /** Whether there are users, who log in by name. */
+    this.hasUsers = more.has_users === true;
+    this.#isOfDashboard = more.error !== undefined;
   }
 
-  /** Whether a token would help. */
+  /** Whether a token would help: not with a server in front of the dashboard. */
   get wantsToken() {
-    return this.status === UNAUTHORIZED;
+    return this.status === UNAUTHORIZED && this.#isOfDashboard;
   }
 }
 
@@ -209,7 +215,7 @@ async function exchange({ method, path, body }, withToken) {
   }
   if (!response.ok) {
     if (response.status === UNAUTHORIZED && withToken !== "" && withToken === token) useToken("");
-    throw refusal(response.status, text);
+    throw apiErrorOf(response.status, text);
   }
   try {
     return JSON.parse(text);
@@ -219,10 +225,12 @@ async function exchange({ method, path, body }, withToken) {
 }
 
 /**
+ * What an answer says that is a refusal; a server in front of the dashboard may answer in words of its own.
+ *
  * @param {number} status
- * @param {string} text
+ * @param {string} text The whole answer.
  */
-function refusal(status, text) {
+export function apiErrorOf(status, text) {
   try {
     const answer = JSON.parse(text);
     if (typeof answer?.error === "string") return new ApiError(status, answer.error, answer);

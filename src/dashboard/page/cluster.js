@@ -8,7 +8,7 @@
 
 /// <reference lib="dom" />
 import { useEffect, useState } from "./preact_hooks.js";
-import { currentToken, logOut, onLogin, question } from "./api.js";
+import { currentToken, logOut, onLogin, question, apiErrorOf } from "./api.js";
 import { noteRefusal, noteView } from "./who.js";
 
 /** @import { ClusterView } from "../../api/cluster_view.ts" */
@@ -100,17 +100,11 @@ async function nextPicture() {
 
 /** @param {Response} response */
 async function refused(response) {
-  const text = await response.text();
-  const wantsToken = response.status === 401;
-  try {
-    const { error, leader, has_users } = JSON.parse(text);
-    if (wantsToken) noteRefusal(has_users === true, String(error));
-    const next = { ...failed(String(error), String(leader ?? "")), wantsToken };
-    // What a user has seen is not for whoever comes after him.
-    return wantsToken && has_users === true ? { ...next, view: null } : next;
-  } catch {
-    return failed(text === "" ? `HTTP status ${response.status}` : text.trim());
-  }
+  const { message, leader, wantsToken, hasUsers } = apiErrorOf(response.status, await response.text());
+  if (wantsToken) noteRefusal(hasUsers, message);
+  const next = { ...failed(message, leader), wantsToken };
+  // What a user has seen is not for whoever comes after him.
+  return wantsToken && hasUsers ? { ...next, view: null } : next;
 }
 
 /**
