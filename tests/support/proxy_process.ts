@@ -194,12 +194,14 @@ export class ProxyProcess implements AsyncDisposable {
 
   #launch(...more: string[]): Child {
     const { place = HERE, host = place.host } = this.#options;
+    const given = [...new Set([...this.#options.args ?? [], ...more])];
+    const named = new Set(given.map((flag) => flag.split("=")[0]));
+    const own = [
+      ...[`--addr=${host}:${this.port}`, `--http-addr=${host}:${this.httpPort}`],
+      `--cpu=${this.#options.cpu ?? 1}`,
+    ].filter((flag) => !named.has(flag.split("=")[0]));
     return startProgram(
-      [
-        ...["proxy", "-c", `${this.folder}/config.ini`],
-        ...[`--addr=${host}:${this.port}`, `--http-addr=${host}:${this.httpPort}`],
-        ...[`--cpu=${this.#options.cpu ?? 1}`, ...new Set([...this.#options.args ?? [], ...more])],
-      ],
+      ["proxy", "-c", `${this.folder}/config.ini`, ...own, ...given],
       // What it leaves when it is killed goes with its folder.
       { TMPDIR: this.folder, ...this.#options.env },
       undefined,

@@ -161,7 +161,7 @@ function findFlag(flags: readonly Flag[], arg: string): Flag | undefined {
  * Reads the words after a command's name.
  *
  * @param outerFlags Flags of the groups that it is in.
- * @throws {UsageError} When a flag is unknown or has no value, an argument is missing, there is a word too
+ * @throws {UsageError} When a flag is unknown, has no value or is given twice, an argument is missing, there is a word too
  * many, or a value breaks its rule.
  */
 export function parseCommandLine(
@@ -174,6 +174,7 @@ export function parseCommandLine(
   const mark = command.arguments?.at(-1)?.isRest ? markRule : markNumber;
   const parsed = parseArgs(args.map(mark), {
     string: [...others.map((flag) => flag.name), "_"],
+    collect: others.map((flag) => flag.name),
     boolean: ["help", "version", ...switches.map((flag) => flag.name)],
     alias: { help: "h" },
     unknown: (arg, name) => {
@@ -187,7 +188,9 @@ export function parseCommandLine(
   readArguments(command, parsed._.map((word) => unmarkNumber(`${word}`)), values);
   for (const flag of switches) values[flag.name] = parsed[flag.name] === true ? ON : "";
   for (const flag of others) {
-    const value: string | undefined = parsed[flag.name];
+    const given: readonly string[] = parsed[flag.name] ?? [];
+    if (given.length > 1) throw new UsageError(`${spellFlag(flag.name)} is given twice`);
+    const [value] = given;
     if (value === "") throw new UsageError(`${spellFlag(flag.name)} needs a value`);
     values[flag.name] = value === undefined ? flag.default : unmarkNumber(value);
     if (value !== undefined) readValue(values, flag);

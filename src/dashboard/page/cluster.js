@@ -8,7 +8,7 @@
 
 /// <reference lib="dom" />
 import { useEffect, useState } from "./preact_hooks.js";
-import { currentToken, logOut, onLogin, question, apiErrorOf } from "./api.js";
+import { apiErrorOf, currentToken, logOut, onLogin, question } from "./api.js";
 import { noteRefusal, noteView } from "./who.js";
 
 /** @import { ClusterView } from "../../api/cluster_view.ts" */
@@ -100,7 +100,10 @@ async function nextPicture() {
 
 /** @param {Response} response */
 async function refused(response) {
-  const { message, leader, wantsToken, hasUsers } = apiErrorOf(response.status, await response.text());
+  const { message, leader, wantsToken, hasUsers } = apiErrorOf(
+    response.status,
+    await response.text(),
+  );
   if (wantsToken) noteRefusal(hasUsers, message);
   const next = { ...failed(message, leader), wantsToken };
   // What a user has seen is not for whoever comes after him.

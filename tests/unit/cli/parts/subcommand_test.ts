@@ -63,6 +63,9 @@ const MISTAKES: readonly [args: string[], message: string][] = [
   [["--addr"], "--addr needs a value"],
   [["--addr="], "--addr needs a value"],
   [["-c"], "-c needs a value"],
+  [["--addr=:1", "--cpu=2", "--addr=:2"], "--addr is given twice"],
+  [["--addr", ":1", "--addr=:1"], "--addr is given twice"],
+  [["-c", "x", "-c", "y"], "-c is given twice"],
   [["-c", "x", "y"], 'unexpected word "y"'],
   [["0"], 'unexpected word "0"'],
 ];
