@@ -139,7 +139,7 @@ Deno.test("a server that does not know the proxies' user is neither added nor pr
   const add = (addr: string, type: string, force = false) =>
     dashboard.ask("PUT", "/api/server_group/1/addServer", { addr, type, force });
   const advice = `config server harden ${master.addr} --apply`;
-  const { status, text } = await add(master.addr, "master");
+  const { status, json: { error: text } } = await add(master.addr, "master");
   assertEquals(status, 500);
   assertStringIncludes(text, `does not let proxies in as backend_client_user "${USER}"`);
   assertStringIncludes(text, advice);
