@@ -10,8 +10,9 @@
  * the server is told to unblock the link (CLIENT UNBLOCK), and its answer to the command tells whether an
  * element is on its way. A server that cannot be told is asked for a short time, again and again.
  *
- * A client that sends no more is gone if it blocks, as with Redis; if its command is answered at once, the client goes
- * on. The answer tells here, too. Where that cannot be known soon, it is gone: nothing is popped for it later.
+ * A client that sends no more is gone if it blocks, as with Redis. Whether a command that only reads is answered at
+ * once, so that the client goes on, the answer tells here, too, where it comes soon. One that pops is not asked for
+ * any more, or its link is broken off: it would pop for somebody who has probably left, after others have seen that.
  *
  * @module
  */
@@ -417,8 +418,10 @@ export class BlockedCommand implements Blocked, RequestOwner, LinkUser, SlotWatc
   clientEnds(): void {
     if (this.#isEnding) return;
     this.#isEnding = true;
-    if (this.#isAskedAgain || (this.#state === "asked" && !this.#canUnblock)) this.#client.close();
-    else if (this.#state === "asked") this.#unblock();
+    const isReadOnly = this.#parent?.command?.isReadOnly === true;
+    if (!isReadOnly || this.#isAskedAgain || (this.#state === "asked" && !this.#canUnblock)) {
+      this.#client.close();
+    } else if (this.#state === "asked") this.#unblock();
     else this.#advance();
   }
 

@@ -1,6 +1,6 @@
 /**
- * Clients that send all they want and then close their half: what does not block is executed, as with redis-server, and
- * a client that blocks is gone.
+ * Clients that send all they want and then close their half: behind WAIT and a read that does not block all is executed,
+ * as with redis-server; a client that blocks, or would pop, is gone.
  *
  * @module
  */
@@ -24,18 +24,17 @@ async function talk(port: number, lines: readonly string[]): Promise<string> {
 /** What is there, what is sent to the end, and what shows how much of it was executed. */
 const ENDS: readonly (readonly [string[], string[]])[] = [
   [["SET n 0"], ["SET w 1", "WAIT 0 100", "INCR n"]],
-  [["RPUSH q a b", "SET n 0"], ["BLPOP q 1", "INCR n"]],
-  [["RPUSH q a b", "SET n 0"], [
+  [["XADD s 1-1 f v", "SET n 0"], ["XREAD BLOCK 0 STREAMS s 0", "INCR n"]],
+  [["XADD s 1-1 f v", "SET n 0"], [
     "SET w 1",
-    "BLPOP q 0",
-    "BRPOP q 0",
+    "XREAD BLOCK 0 STREAMS s 0",
+    "XREAD BLOCK 0 STREAMS s 0",
     "INCR n",
-    "BLPOP none 0",
+    "XREAD BLOCK 0 STREAMS s $",
     "INCR n",
   ]],
-  [["XADD s 1-1 f v", "SET n 0"], ["XREAD BLOCK 0 STREAMS s 0", "INCR n"]],
-  [["SET n 0"], ["BLPOP q -1", "INCR n"]],
-  [["SET q 1", "SET n 0"], ["BLPOP q 0", "INCR n"]],
+  [["SET n 0"], ["XREAD BLOCK -1 STREAMS s 0", "INCR n"]],
+  [["SET s 1", "SET n 0"], ["XREAD BLOCK 0 STREAMS s 0", "INCR n"]],
   [["SET n 0"], ["SET w 1", "WAIT 1 0", "INCR n"]],
   [["SET n 0"], ["BLPOP none 0", "INCR n"]],
   [["SET n 0"], ["INCR n", "XREAD BLOCK 0 STREAMS none $", "INCR n"]],
@@ -78,4 +77,25 @@ Deno.test("no element is popped for a client that closes its half before its tur
     assertEquals(await other.call("GET", "n"), null);
     client.close();
   }
+});
+
+Deno.test("a client that closes before its server was asked to pop is gone at once: what comes later is there for others", async () => {
+  await using redis = await RedisServer.start();
+  await using proxy = await RouterServer.start({ servers: [redis] });
+  using other = await proxy.client();
+  await other.call("PING");
+  for (const command of ["BLPOP q 0", "BLMOVE q moved LEFT LEFT 0", "BZPOPMIN q 0"]) {
+    redis.pause();
+    try {
+      const client = await proxy.client();
+      await client.sendRaw(encodeRequests([command.split(" ")]));
+      client.close();
+      await until(() => proxy.router.sessions.size === 1);
+    } finally {
+      redis.resume();
+    }
+  }
+  await other.call("RPUSH", "q", "a");
+  assertEquals(await other.call("LRANGE", "q", 0, -1), ["a"]);
+  assertEquals(await other.call("EXISTS", "moved"), 0);
 });
