@@ -9,7 +9,7 @@ import { delay } from "@std/async/delay";
 import type { Child } from "../support/child.ts";
 import { until } from "../support/deadline.ts";
 import { freePort } from "../support/free_port.ts";
-import { startProgram } from "../support/proxy_process.ts";
+import { startProgram, withFlags } from "../support/proxy_process.ts";
 import { RespClient } from "../support/resp_client.ts";
 
 /** A demo with a place of its own for temporary files, so that what it leaves there can be seen. */
@@ -22,7 +22,13 @@ class Demo implements AsyncDisposable {
   constructor(tmp: string, args: string[], env: Record<string, string>) {
     this.#tmp = tmp;
     this.child = startProgram(
-      ["demo", `--addr=127.0.0.1:${this.port}`, `--http-addr=127.0.0.1:${this.httpPort}`, ...args],
+      [
+        "demo",
+        ...withFlags(
+          [`--addr=127.0.0.1:${this.port}`, `--http-addr=127.0.0.1:${this.httpPort}`],
+          args,
+        ),
+      ],
       { TMPDIR: tmp, ...env },
     );
   }

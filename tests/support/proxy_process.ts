@@ -59,6 +59,12 @@ const CLIENTS_MAX = 1_000;
 const START_TIMEOUT_MS = 30_000;
 const HEALTH_PERIOD_MS = 20;
 
+/** The flags `given`, behind those of `own` that are not among them: each may be given once. */
+export function withFlags(own: readonly string[], given: readonly string[]): string[] {
+  const named = new Set(given.map((flag) => flag.split("=")[0]));
+  return [...own.filter((flag) => !named.has(flag.split("=")[0])), ...given];
+}
+
 /**
  * Starts the program with these words; for tests that watch it fail, or use other commands.
  *
@@ -195,13 +201,12 @@ export class ProxyProcess implements AsyncDisposable {
   #launch(...more: string[]): Child {
     const { place = HERE, host = place.host } = this.#options;
     const given = [...new Set([...this.#options.args ?? [], ...more])];
-    const named = new Set(given.map((flag) => flag.split("=")[0]));
     const own = [
       ...[`--addr=${host}:${this.port}`, `--http-addr=${host}:${this.httpPort}`],
       `--cpu=${this.#options.cpu ?? 1}`,
-    ].filter((flag) => !named.has(flag.split("=")[0]));
+    ];
     return startProgram(
-      ["proxy", "-c", `${this.folder}/config.ini`, ...own, ...given],
+      ["proxy", "-c", `${this.folder}/config.ini`, ...withFlags(own, given)],
       // What it leaves when it is killed goes with its folder.
       { TMPDIR: this.folder, ...this.#options.env },
       undefined,

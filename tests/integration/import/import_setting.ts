@@ -5,7 +5,7 @@
  */
 
 import type { Child } from "../../support/child.ts";
-import { ProxyProcess, startProgram } from "../../support/proxy_process.ts";
+import { ProxyProcess, startProgram, withFlags } from "../../support/proxy_process.ts";
 import { RedisServer } from "../../support/redis_server.ts";
 import { RespClient } from "../../support/resp_client.ts";
 
@@ -36,8 +36,11 @@ export class ImportSetting implements AsyncDisposable {
   import(...words: string[]): Child {
     const { folder } = this.proxy;
     return startProgram([
-      ...["import", "-c", `${folder}/config.ini`, `--state=${folder}/state`],
-      ...[`--from=redis://${this.servers[0]!.addr}`, ...words],
+      ...["import", "-c", `${folder}/config.ini`],
+      ...withFlags(
+        [`--state=${folder}/state`, `--from=redis://${this.servers[0]!.addr}`],
+        words,
+      ),
     ]);
   }
 

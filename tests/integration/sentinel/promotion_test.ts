@@ -57,7 +57,7 @@ Deno.test("sentinels do not undo a promotion, also not one that slept", async ()
   const refused = await promote(second);
   assertEquals(refused.status, 500);
   assertMatch(
-    refused.text,
+    refused.json.error,
     /^sentinel \S+ does not answer, and would undo this when it comes back/,
   );
   const reachable = async () => {
@@ -67,7 +67,7 @@ Deno.test("sentinels do not undo a promotion, also not one that slept", async ()
   sentinels[1]!.pause();
   await until(async () => await reachable() === 1);
   assertMatch(
-    (await promote(second)).text,
+    (await promote(second)).json.error,
     /^sentinels \S+, \S+ do not answer, and would undo this when they come back: start them, remove them/,
   );
   sentinels[1]!.resume();
