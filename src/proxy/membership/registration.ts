@@ -182,12 +182,13 @@ export class Registration {
   }
 
   /**
-   * Registers the proxy and begins to follow its own entry.
+   * Registers the proxy and begins to follow its own entry; does nothing when it was stopped before.
    *
    * @throws {StoreError} When another proxy has the id, and keeps it for `takeoverMs`.
    * @throws {CoordinatorError} When the coordinator cannot be reached.
    */
   async start(): Promise<void> {
+    if (this.#stopping.signal.aborted) return;
     this.#move("registering");
     this.#awaySinceMs = this.#timers.nowMs();
     const starting = this.#other.isThere ? this.#registerBeside() : takeOver(this.#own, {

@@ -565,15 +565,18 @@ export function testMembership(
     life.end();
   });
 
-  test("a proxy that is stopped while it waits for its id leaves nothing behind", async () => {
+  test("a proxy that is stopped at its start, or while it waits for its id, leaves nothing behind", async () => {
     await using folder = await subject.start();
     const [store, other] = [await folder.openFilled("a:1"), await folder.open()];
     await using _proxy = await new TestProxy(store).start();
-    const second = new TestProxy(other, { takeoverMs: 60_000 }, { ...RECORD, pid: 8, addr: "x:1" });
-    const starting = second.membership.start();
-    await delay(50);
-    await within(second.membership.stop());
-    await starting;
+    const record = { ...RECORD, pid: 8, addr: "x:1" };
+    for (const waitMs of [0, 50]) {
+      const second = new TestProxy(other, { takeoverMs: 60_000 }, record);
+      const starting = second.membership.start();
+      if (waitMs > 0) await delay(waitMs);
+      await within(second.membership.stop());
+      await starting;
+    }
     assertEquals(await loadFences(store), ["here:9000"]);
     assertEquals((await loadProxy(store, "proxy_1"))?.pid, 7);
   });
