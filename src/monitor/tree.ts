@@ -30,10 +30,11 @@ export class TreeMonitor {
   #zones: ReadonlyMap<string, string> = new Map();
   #slotRules: readonly SlotRule[] = [];
   #allowedCommands: readonly AllowedCommand[] = [];
-  /** Why records cannot be read, by path: slots, servers of groups, and all else. */
-  readonly #unreadable: Record<"slots" | "servers" | "others", Map<string, string>> = {
+  /** Why records cannot be read, by path: slots, servers of groups, what is kept here besides, and all else. */
+  readonly #unreadable: Record<"slots" | "servers" | "kept" | "others", Map<string, string>> = {
     slots: new Map(),
     servers: new Map(),
+    kept: new Map(),
     others: new Map(),
   };
   /** For each reading of everything that is under way, what was written meanwhile: it may have read it before. */
@@ -71,8 +72,8 @@ export class TreeMonitor {
 
   /** Records that cannot be read. */
   get unreadable(): readonly UnreadableRecord[] {
-    const { slots, servers, others } = this.#unreadable;
-    return [...slots, ...servers, ...others].map(([path, reason]) => ({ path, reason }));
+    const { slots, servers, kept, others } = this.#unreadable;
+    return [...slots, ...servers, ...kept, ...others].map(([path, reason]) => ({ path, reason }));
   }
 
   /** Whether a slot is stored and cannot be read. */
@@ -129,18 +130,33 @@ export class TreeMonitor {
   }
 
   async #refreshZones(): Promise<void> {
-    this.#zones = await loadServerZones(this.#store)
-      .then((zones) => new Map(zones.map(({ addr, zone }) => [addr, zone])))
-      .catch(keepsIfUnreadable(this.#zones));
+    const loading = loadServerZones(this.#store)
+      .then((zones) => new Map(zones.map(({ addr, zone }) => [addr, zone])));
+    this.#zones = await this.#readOr(this.#zones, this.#store.paths.serverZones, loading);
   }
 
   /** Reads slot rules and allowed commands. */
   async refreshRules(): Promise<void> {
     const store = this.#store;
-    this.#slotRules = await loadSlotRules(store).then(({ rules }) => rules)
-      .catch(keepsIfUnreadable(this.#slotRules));
-    this.#allowedCommands = await loadAllowedCommands(store)
-      .catch(keepsIfUnreadable(this.#allowedCommands));
+    const { slotRules, allowedCommands } = store.paths;
+    const loading = loadSlotRules(store).then(({ rules }) => rules);
+    this.#slotRules = await this.#readOr(this.#slotRules, slotRules, loading);
+    const commands = loadAllowedCommands(store);
+    this.#allowedCommands = await this.#readOr(this.#allowedCommands, allowedCommands, commands);
+  }
+
+  /** What is read of an entry; what was read `before`, when it cannot be read now. */
+  async #readOr<T>(before: T, path: string, loading: Promise<T>): Promise<T> {
+    const { kept } = this.#unreadable;
+    try {
+      const value = await loading;
+      kept.delete(path);
+      return value;
+    } catch (error) {
+      if (!(error instanceof RecordError)) throw error;
+      kept.set(path, error.message);
+      return before;
+    }
   }
 
   /**
@@ -162,12 +178,4 @@ export class TreeMonitor {
     if (!writes.some(({ path }) => path.startsWith(`${paths.servers}/`))) return;
     this.#groups = await this.#loadGroups();
   }
-}
-
-/** Answers a record that cannot be read with what was read before. */
-function keepsIfUnreadable<T>(before: T): (error: unknown) => T {
-  return (error) => {
-    if (error instanceof RecordError) return before;
-    throw error;
-  };
 }

@@ -5,7 +5,6 @@
  */
 
 import { loadIntent } from "../control/intent.ts";
-import { loadAllowedCommands } from "../store/allowed_commands.ts";
 import { loadAction, loadActionNames } from "../store/actions.ts";
 import { loadApiTokens } from "../store/api_tokens.ts";
 import { loadDashboardUsers } from "../store/dashboard_users.ts";
@@ -13,8 +12,6 @@ import { loadFailedMasters } from "../store/failed_masters.ts";
 import { loadMigrateTasks } from "../store/migrate_tasks.ts";
 import { loadRedisUsers } from "../store/redis_users.ts";
 import { loadSentinels } from "../store/sentinels.ts";
-import { loadServerZones } from "../store/server_zones.ts";
-import { loadSlotRules } from "../store/slot_rules.ts";
 import { type Store, StoreError } from "../store/store.ts";
 import type { UnreadableRecord } from "../store/unreadable.ts";
 import type { StorePaths } from "../store/paths.ts";
@@ -32,9 +29,6 @@ const SECRET: ReadonlySet<keyof StorePaths> = new Set([
 /** Entries that hold all of their kind, and how they are read. */
 const ENTRIES: readonly (readonly [keyof StorePaths, (store: Store) => Promise<unknown>])[] = [
   ["intent", loadIntent],
-  ["serverZones", loadServerZones],
-  ["slotRules", loadSlotRules],
-  ["allowedCommands", loadAllowedCommands],
   ["sentinels", loadSentinels],
   ["redisUsers", loadRedisUsers],
   ["dashboardUsers", loadDashboardUsers],

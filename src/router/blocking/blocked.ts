@@ -24,7 +24,7 @@ export interface Blocked {
   served(): void;
   /**
    * The client sends no more, which may be said more than once. If it really blocks, it is gone, as with Redis, and is
-   * closed; if it is answered at once, it goes on.
+   * closed; if it is answered at once, it goes on. One that would pop is closed: nothing may be popped for it any more.
    */
   clientEnds(): void;
   /** The proxy closes its clients: the command ends without losing what is on its way. */
