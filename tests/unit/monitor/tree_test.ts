@@ -9,6 +9,7 @@ import { delay } from "@std/async/delay";
 import { SwitchingCoordinator } from "../../../src/coordinator/switching.ts";
 import { encodeServer } from "../../../src/model/server.ts";
 import { encodeSlot } from "../../../src/model/slot.ts";
+import { encodeSlotRules } from "../../../src/model/slot_rule.ts";
 import { TreeMonitor } from "../../../src/monitor/tree.ts";
 import { loadSlot, loadSlots, saveSlot } from "../../../src/store/slots.ts";
 import { StoreFolder } from "../../support/store.ts";
@@ -68,4 +69,26 @@ Deno.test("what other processes have changed, and another store, is seen with th
   await tree.refresh();
   assertEquals(groupsOf(), (await loadSlots(next)).map(({ group_id }) => group_id));
   assertEquals(tree.slotCount(3), 341);
+});
+
+Deno.test("zones, rules and commands that cannot be read stay as they were, and are named until they can", async () => {
+  await using folder = await StoreFolder.make();
+  const store = await folder.openFilled("a:1");
+  const { serverZones, slotRules, allowedCommands } = store.paths;
+  const rules = [{ pattern: "user:*:", tag: "" }];
+  await store.coordinator.create(slotRules, encodeSlotRules({ rules, pending: null }));
+  const tree = new TreeMonitor(store);
+  await tree.refresh();
+  const paths = [serverZones, slotRules, allowedCommands].sort();
+  for (const path of paths) {
+    await store.coordinator.write(path, "garbage")
+      .catch(() => store.coordinator.create(path, "garbage"));
+  }
+  await tree.refresh();
+  assertEquals(tree.unreadable.map(({ path }) => path).sort(), paths);
+  assertEquals(tree.slotRules, rules);
+  for (const path of paths) await store.coordinator.delete(path);
+  await tree.refresh();
+  assertEquals(tree.unreadable, []);
+  assertEquals(tree.slotRules, []);
 });
