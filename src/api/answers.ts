@@ -11,7 +11,7 @@ import { OUTAGE_EVENT_SHAPE, type OutageEvent } from "../model/outage_event.ts";
 import { type ApiToken } from "../model/api_token.ts";
 import { type DashboardUser, type Role, ROLES } from "../model/dashboard_user.ts";
 import { MIGRATE_TASK_SHAPE } from "../model/migrate_task.ts";
-import { PROXY_SHAPE } from "../model/proxy.ts";
+import { PROXY_SHAPE, type ProxyRecord } from "../model/proxy.ts";
 import {
   integer,
   listOf,
@@ -23,6 +23,7 @@ import {
   word,
 } from "../model/record.ts";
 import type { HotKeysAnswer } from "./hot_keys.ts";
+import { DRAIN_STATES, type DrainState } from "./proxy_stats.ts";
 import type { SlotRule } from "../hash/placement.ts";
 import type { GroupRecord } from "../model/group.ts";
 import {
@@ -271,6 +272,19 @@ const GROUP_ANSWER_SHAPE = recordOf<GroupAnswer>({
   })),
 });
 
+/** One proxy of `GET /api/proxy/list`. */
+export interface ListedProxy extends ProxyRecord {
+  /** Whether it lets its clients go, or has let them go; else, and in Codis 2.0: left out. */
+  readonly drain?: DrainState;
+}
+
+const DRAIN_SHAPE = recordOf<Pick<ListedProxy, "drain">>({ drain: optional(word(DRAIN_STATES)) });
+
+const LISTED_PROXY_SHAPE: Shape<ListedProxy> = {
+  read: (value, at) => ({ ...PROXY_SHAPE.read(value, at), ...DRAIN_SHAPE.read(value, at) }),
+  write: (value) => value,
+};
+
 /** `GET /api/events`, newest first. */
 export interface EventsAnswer {
   readonly events: readonly OutageEvent[] | null;
@@ -350,7 +364,7 @@ export const ANSWER_SHAPES = {
     part: text,
     rule: anything as Shape<SlotRule | null>,
   }),
-  proxies: listOf(PROXY_SHAPE),
+  proxies: listOf(LISTED_PROXY_SHAPE),
   debugVars: object,
   rebalancePlan: recordOf<RebalancePlanAnswer>({
     moves: listOf(MOVE_SHAPE),

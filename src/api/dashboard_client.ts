@@ -19,6 +19,7 @@ import {
   type EventsAnswer,
   type GroupAnswer,
   type KeyPlaceAnswer,
+  type ListedProxy,
   type MigrateBody,
   type MigrateStatusAnswer,
   type OverviewAnswer,
@@ -305,7 +306,7 @@ export class DashboardClient extends UsersClient {
   // -- proxies --
 
   /** Every registered proxy. */
-  proxies(): Promise<readonly ProxyRecord[] | null> {
+  proxies(): Promise<readonly ListedProxy[] | null> {
     return this.requests.read("/api/proxy/list", ANSWER_SHAPES.proxies);
   }
 

@@ -63,7 +63,10 @@ export interface ProxyStats {
 }
 
 /** A proxy lets its clients go, or has let them go. */
-export type DrainState = "draining" | "drained";
+export const DRAIN_STATES = ["draining", "drained"] as const;
+
+/** One of {@linkcode DRAIN_STATES}. */
+export type DrainState = (typeof DRAIN_STATES)[number];
 
 /** A Redis server as a proxy sees it. */
 export interface BackendStats {
@@ -144,7 +147,7 @@ const STATS_SHAPE = recordOf<ProxyStats>({
   slot_requests: required(numbers),
   backends: required(listOf(BACKEND_SHAPE)),
   reads: optional(required(listOf(READ_SHAPE))),
-  drain: optional(word(["draining", "drained"])),
+  drain: optional(word(DRAIN_STATES)),
   draining: required(listOf(DRAINING_SHAPE)),
 });
 

@@ -5,7 +5,7 @@
  */
 
 import type { ProxyView, ServerView } from "../api/cluster_view.ts";
-import type { ProxyStats } from "../api/proxy_stats.ts";
+import type { DrainState, ProxyStats } from "../api/proxy_stats.ts";
 import { countsSince, percentileMs, sumCounts, type TimeCounts } from "../base/histogram.ts";
 import { logger } from "../base/log.ts";
 import type { Timers } from "../base/timers.ts";
@@ -291,6 +291,12 @@ export class ProxyMonitor {
     const answer = this.#sameLife(record)?.answer;
     if (answer === undefined) return undefined;
     return answer.kind === "ours" ? answer.stats.users ?? "none" : "none";
+  }
+
+  /** Whether a proxy lets its clients go, or has let them go, as it last answered; undefined: neither is known. */
+  drainOf(record: ProxyRecord): DrainState | undefined {
+    const answer = this.#sameLife(record)?.answer;
+    return answer?.kind === "ours" ? answer.stats.drain : undefined;
   }
 
   #sameLife({ id, start_at }: ProxyRecord): MonitoredProxy | undefined {

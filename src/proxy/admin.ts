@@ -88,9 +88,8 @@ const ROUTES: Readonly<Record<string, Route>> = {
   "/stats": {
     methods: ["GET"],
     handle: async ({ plane, build, staleSeconds, users, ...subject }) => {
-      const drain = subject.isBeside() ? undefined : drainState(subject);
       const { sum } = await plane.stats();
-      return json(proxyStats(sum, build.version, staleSeconds(), users, drain));
+      return json(proxyStats(sum, build.version, staleSeconds(), users, proxyDrain(subject)));
     },
   },
   "/proxy/stats": {
@@ -189,6 +188,13 @@ function drainState(
   return isDrained() ? "drained" : isDraining() ? "draining" : undefined;
 }
 
+/** The same of the proxy: where another process of it serves, it goes on. */
+function proxyDrain(
+  subject: Pick<AdminSubject, "isDraining" | "isDrained" | "isBeside">,
+): DrainState | undefined {
+  return subject.isBeside() ? undefined : drainState(subject);
+}
+
 /** 200 while clients are served by every slot, 503 otherwise; the body says why. */
 async function healthz(subject: AdminSubject): Promise<Response> {
   const { sum } = await subject.plane.stats();
@@ -252,6 +258,7 @@ async function metrics(subject: AdminSubject): Promise<Response> {
   const own = proxyMetrics(await subject.plane.stats(), {
     version: subject.build.version,
     state: subject.proxyRecord().state,
+    drain: proxyDrain(subject),
     coordinatorState: subject.coordinatorState(),
     staleSeconds: subject.staleSeconds(),
     clientsMax: subject.clientsMax(),

@@ -40,7 +40,7 @@ const ROWS: readonly ConfigRow[] = [
     run: async (_values, context) => {
       const proxies = await (await context.client()).proxies();
       const rows = (proxies ?? []).map((proxy) => [
-        ...[proxy.id, proxy.addr, proxy.state, proxy.debug_var_addr],
+        ...[proxy.id, proxy.addr, proxy.drain ?? proxy.state, proxy.debug_var_addr],
         ...[`${proxy.pid}`, proxy.start_at],
       ]);
       const heads = ["PROXY", "ADDRESS", "STATE", "HTTP", "PID", "STARTED"];

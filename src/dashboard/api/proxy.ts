@@ -7,6 +7,7 @@
 import { proxyVars, setProxyState } from "../../control/proxies.ts";
 import { proxyClients, proxyConfig, proxyDetail } from "../../control/proxy_detail.ts";
 import { InputError } from "../../control/errors.ts";
+import type { ListedProxy } from "../../api/answers.ts";
 import { clientsQuery } from "../../api/proxy_clients.ts";
 import { PROXY_STATES, type ProxyRecord } from "../../model/proxy.ts";
 import { loadProxies, loadProxy } from "../../store/proxies.ts";
@@ -17,7 +18,7 @@ import { type ApiRoute, type Call, change, read } from "./route.ts";
 
 /** See the header. */
 export const PROXY_ROUTES: readonly ApiRoute[] = [
-  read("/api/proxy/list", ({ dashboard }) => loadProxies(dashboard.store, LEAVE_OUT)),
+  read("/api/proxy/list", listProxies),
   read("/api/proxy/debug/vars", getVars),
   read("/api/proxy/:id/detail", async (call) => await proxyDetail(await proxyOf(call))),
   read(
@@ -44,6 +45,17 @@ export const PROXY_ROUTES: readonly ApiRoute[] = [
     await setProxyState(dashboard, nameIn(body, "id"), state);
   }),
 ];
+
+/** As they are stored; of one that lets its clients go, what the page says of it. */
+async function listProxies({ dashboard }: Call): Promise<ListedProxy[]> {
+  const proxies = await loadProxies(dashboard.store, LEAVE_OUT);
+  // Only the dashboard that leads asks them.
+  if (!dashboard.isLeading) return proxies;
+  return proxies.map((proxy) => {
+    const drain = dashboard.monitor.proxies.drainOf(proxy);
+    return drain === undefined ? proxy : { ...proxy, drain };
+  });
+}
 
 async function proxyOf({ dashboard, words }: Call<"id">): Promise<ProxyRecord> {
   const proxy = await loadProxy(dashboard.store, words.id);

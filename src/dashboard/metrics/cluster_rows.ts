@@ -5,6 +5,7 @@
  */
 
 import type { GroupView, ServerView } from "../../api/cluster_view.ts";
+import { DRAIN_STATES } from "../../api/proxy_stats.ts";
 import { type MetricSection, oneSample, type Sample } from "../../base/prometheus.ts";
 import type { ClusterFacts, ClusterRow } from "./row.ts";
 
@@ -164,17 +165,38 @@ export const CLUSTER_METRICS: MetricSection<ClusterRow> = {
       labels: ["state"],
       alerts: [{
         name: "CodisNoProxyOnline",
-        when: 'sum(codis_cluster_proxies{state="online"}) == 0',
+        when: 'sum(codis_cluster_proxies{state="online"}) - ' +
+          '(sum(codis_cluster_proxy_drain{state="drained"}) or vector(0)) == 0',
         minutes: 1,
         severity: "critical",
-        summary: "No proxy is online.",
-        fix: "Start one. If one runs, its log says why it is not online.",
+        summary: "No proxy accepts clients: none is online, or those that are online are drained.",
+        fix:
+          "Start one. If one runs, its log says why it is not online. One that is drained: restart it.",
       }],
       *samples({ view }) {
         for (const state of ["online", "offline", "mark_offline"]) {
           yield [{ state }, view.proxies.filter((proxy) => proxy.state === state).length];
         }
       },
+    },
+    {
+      name: "codis_cluster_proxy_drain",
+      help:
+        "1 for what a proxy that is online does: draining, it lets its clients go, or drained, it accepts none",
+      type: "gauge",
+      labels: ["proxy", "state"],
+      alerts: [{
+        name: "CodisProxyDrained",
+        when: 'codis_cluster_proxy_drain{state="drained"} == 1',
+        minutes: 10,
+        severity: "warning",
+        summary: "Proxy {{ $labels.proxy }} is drained: it runs, and accepts no clients.",
+        fix: "Stop it, or restart it.",
+      }],
+      samples: ({ view }) =>
+        view.proxies.filter(({ state }) => state === "online").flatMap(({ id, drain }) =>
+          DRAIN_STATES.map((state): Sample => [{ proxy: id, state }, state === drain ? 1 : 0])
+        ),
     },
     {
       name: "codis_cluster_proxy_up",

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { DrainState } from "../../api/proxy_stats.ts";
 import type { MetricHead, Sample } from "../../base/prometheus.ts";
 import type { CoordinatorState } from "../../coordinator/coordinator.ts";
 import type { UserUsage } from "../../router/limits/limit_cells.ts";
@@ -14,6 +15,8 @@ export interface ProxyFacts {
   readonly version: string;
   /** `online`, `offline`, … as in the store. */
   readonly state: string;
+  /** Whether this process lets its clients go, or has let them go. */
+  readonly drain: DrainState | undefined;
   /** Where the session with the coordinator stands. */
   readonly coordinatorState: CoordinatorState;
   /** Seconds since the table was last known to agree with the coordinator. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { DRAIN_STATES } from "../../api/proxy_stats.ts";
 import { loopLagSamples } from "../../base/loop_lag.ts";
 import { type MetricSection, oneSample } from "../../base/prometheus.ts";
 import { COORDINATOR_STATES } from "../../coordinator/coordinator.ts";
@@ -36,6 +37,15 @@ export const STATE_METRICS: MetricSection<ProxyRow> = {
           "Its log says why. codis-proxy config proxy list, then codis-proxy config proxy online <proxy_id>.",
       }],
       samples: (_stats, { state }) => oneSample(state === "online" ? 1 : 0),
+    },
+    {
+      name: "codis_proxy_drain",
+      help:
+        "1 for what the process does: draining, it lets its clients go, or drained, it accepts none and has none",
+      type: "gauge",
+      labels: ["state"],
+      samples: (_stats, { drain }) =>
+        DRAIN_STATES.map((state) => [{ state }, state === drain ? 1 : 0]),
     },
     {
       name: "codis_proxy_coordinator_state",

@@ -33,7 +33,7 @@ async function drain(healths: readonly { pid: number; status: string }[]) {
   return { ...ended, addr };
 }
 
-Deno.test("a proxy that is drained is shown so by status, page and API", async () => {
+Deno.test("a proxy that is drained is shown so by status, proxy list, page, API and metrics", async () => {
   await using folder = await StoreFolder.make();
   await using servers = await RedisServer.startMany(1);
   const store = await folder.openFilled(servers[0]!.addr);
@@ -44,17 +44,35 @@ Deno.test("a proxy that is drained is shown so by status, page and API", async (
       drain_timeout: 60,
     },
   });
-  const status = async (...words: string[]) =>
-    (await callCli("config", `--dashboard=${dashboard.addr}`, "status", "--output=table", ...words))
-      .stdout;
+  const config = async (...words: string[]) =>
+    (await callCli("config", `--dashboard=${dashboard.addr}`, "--output=table", ...words)).stdout;
+  const status = (...words: string[]) => config("status", ...words);
+  const listed = async () => await config("proxy", "list");
+  const metrics = async () =>
+    [await (await fetch(proxy.url("/metrics"))).text(), (await dashboard.get("/metrics")).text]
+      .flatMap((text) => text.split("\n").filter((line) => /^codis_\w+_drain\{/.test(line)));
   const drainNow = async () => (await dashboard.get("/api/cluster")).json.proxies[0]?.drain;
   await until(async () => await drainNow() === null);
+  assertMatch(await listed(), /^one +\S+ +online /m);
+  assertEquals((await dashboard.get("/api/proxy/list")).json[0].drain, undefined);
+  assertEquals(await metrics(), [
+    'codis_proxy_drain{state="draining"} 0',
+    'codis_proxy_drain{state="drained"} 0',
+    'codis_cluster_proxy_drain{proxy="one",state="draining"} 0',
+    'codis_cluster_proxy_drain{proxy="one",state="drained"} 0',
+  ]);
   {
     using client = await proxy.client();
     assertEquals(await client.call("MULTI"), "OK");
     await fetch(proxy.url("/api/drain"), { method: "POST" }).then((answer) => answer.text());
     await until(async () => await drainNow() === "draining");
     assertMatch(await status(), /^one +\S+ +draining /m);
+    assertMatch(await listed(), /^one +\S+ +draining /m);
+    assertEquals((await dashboard.get("/api/proxy/list")).json[0].drain, "draining");
+    assertEquals((await metrics()).filter((line) => line.endsWith(" 1")), [
+      'codis_proxy_drain{state="draining"} 1',
+      'codis_cluster_proxy_drain{proxy="one",state="draining"} 1',
+    ]);
     assertStringIncludes(
       await status("--short"),
       "warning: Proxy one is draining: it lets its clients go",
@@ -62,6 +80,11 @@ Deno.test("a proxy that is drained is shown so by status, page and API", async (
   }
   await until(async () => await drainNow() === "drained");
   assertMatch(await status(), /^one +\S+ +drained /m);
+  assertMatch(await listed(), /^one +\S+ +drained /m);
+  assertEquals((await metrics()).filter((line) => line.endsWith(" 1")), [
+    'codis_proxy_drain{state="drained"} 1',
+    'codis_cluster_proxy_drain{proxy="one",state="drained"} 1',
+  ]);
   const short = await status("--short");
   assertStringIncludes(short, "error: No proxy accepts clients: those that are online are drained");
   assertStringIncludes(

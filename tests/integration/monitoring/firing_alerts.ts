@@ -83,7 +83,16 @@ export const FIRING: Readonly<Record<string, readonly Series[]>> = {
   CodisDeadFence: one('codis_cluster_dead_fences{instance="d"}', "1x90"),
   CodisChangeHangs: one('codis_cluster_change_seconds{instance="d"}', "0+60x90"),
   CodisFailover: one('codis_cluster_failovers_total{instance="d",result="done"}', "0+1x90"),
-  CodisNoProxyOnline: one('codis_cluster_proxies{instance="d",state="online"}', "0x90"),
+  // Two are online, and both are drained.
+  CodisNoProxyOnline: [
+    { series: 'codis_cluster_proxies{instance="d",state="online"}', values: "2x90" },
+    ...one('codis_cluster_proxy_drain{instance="d",proxy="p",state="drained"}', "1x90"),
+    ...one('codis_cluster_proxy_drain{instance="d",proxy="q",state="drained"}', "1x90"),
+  ],
+  CodisProxyDrained: one(
+    'codis_cluster_proxy_drain{instance="d",proxy="p",state="drained"}',
+    "1x90",
+  ),
   CodisProxyUnreachable: one('codis_cluster_proxy_up{instance="d",proxy="proxy_1"}', "0x90"),
   CodisMasterDown: one(
     'codis_cluster_server_up{instance="d",group="1",server="s",type="master"}',
@@ -157,6 +166,9 @@ export const HEALTHY: readonly Series[] = [
   ...one('codis_cluster_change_seconds{instance="d"}', "0 20 0 0 40 0x85"),
   ...one('codis_cluster_failovers_total{instance="d",result="done"}', "3x90"),
   ...one('codis_cluster_proxies{instance="d",state="online"}', "2x90"),
+  // One of them lets its clients go, as before an upgrade.
+  ...one('codis_cluster_proxy_drain{instance="d",proxy="proxy_1",state="draining"}', "1x90"),
+  ...one('codis_cluster_proxy_drain{instance="d",proxy="proxy_1",state="drained"}', "0x90"),
   ...one('codis_cluster_proxy_up{instance="d",proxy="proxy_1"}', "1x90"),
   ...one('codis_cluster_server_up{instance="d",group="1",server="s",type="master"}', "1x90"),
   ...one('codis_cluster_server_up{instance="d",group="1",server="t",type="offline"}', "0x90"),
