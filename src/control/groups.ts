@@ -12,6 +12,7 @@ import { withLock } from "../store/lock.ts";
 import { loadServerZones, zonesWith } from "../store/server_zones.ts";
 import { type Store, StoreError } from "../store/store.ts";
 import type { Control, EntryWrite } from "./control.ts";
+import { checkNothingElse } from "./fit_server.ts";
 import { checkCanFollow } from "./mixed_groups.ts";
 import {
   checkFitMaster,
@@ -121,6 +122,7 @@ export async function addServer(
     if (type !== "master" && master?.addr === addr) {
       throw new StoreError("can not slave of itself"); // Codis 2.0 text
     }
+    await checkNothingElse(control, addr);
     await checkStoredOnce(control, addr, groups);
     if (type === "master" && !server.isForced) await checkFitMaster(control, addr);
     if (!server.isForced) await checkServesClients(auth, addr);

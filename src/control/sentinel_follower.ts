@@ -22,10 +22,10 @@ import { withLock } from "../store/lock.ts";
 import { LEAVE_OUT } from "../store/unreadable.ts";
 import type { Control } from "./control.ts";
 import { NotLeaderError, UnconfirmedError } from "./errors.ts";
+import { IDENTITY_MS } from "./fit_server.ts";
 import { typeChange } from "./master_change.ts";
 import { type SentinelAnswer, verdictOf } from "./sentinel_verdict.ts";
 import {
-  IDENTITY_MS,
   identityOf,
   isSameServer,
   type Replication,

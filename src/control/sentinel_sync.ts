@@ -18,7 +18,8 @@ import {
   watchMaster,
 } from "../redis/sentinel.ts";
 import type { Control } from "./control.ts";
-import { IDENTITY_MS, replicationOf, type ServerAuth } from "./servers.ts";
+import { IDENTITY_MS } from "./fit_server.ts";
+import { replicationOf, type ServerAuth } from "./servers.ts";
 
 /** What is needed to talk to sentinels. */
 export interface SentinelSyncContext {

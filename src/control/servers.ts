@@ -23,6 +23,7 @@ import { type ProductTree, serverAddrs } from "../store/product_tree.ts";
 import { StoreError } from "../store/store.ts";
 import type { Control } from "./control.ts";
 import { ForceableError } from "./errors.ts";
+import { checkIsServer, IDENTITY_MS, unfitness } from "./fit_server.ts";
 import { librariesOf, type LibraryCodes } from "./function_libraries.ts";
 
 const log = logger("dashboard");
@@ -154,12 +155,6 @@ export function replicationOf(info: RedisInfo): Replication {
   };
 }
 
-/** Fields of INFO by which our proxies, and those of Codis, are known. */
-const PROXY_FIELDS = ["codis_proxy_version", "codis_version"];
-
-/** Longest time that a server may take to report its identity, in milliseconds. */
-export const IDENTITY_MS = 1_000;
-
 /** The run id of the server that answers at an address; `""`: none does, or it has no run id. */
 export async function identityOf(control: Control, addr: string): Promise<string> {
   try {
@@ -253,7 +248,6 @@ export async function checkFitMaster(control: Control, addr: string): Promise<vo
   } catch (error) {
     throw whyNotAsked(addr, error as Error);
   }
-  checkIsServer(addr, info);
   const { role, master } = replicationOf(info);
   if (role === "slave") {
     throw new StoreError(
@@ -383,23 +377,6 @@ export async function keepRole(redis: RedisConnection): Promise<void> {
   if (!(reply instanceof RedisError)) return;
   const address = formatAddress(redis.address);
   log.debug("{address} does not write its config file: {error}", { address, error: reply });
-}
-
-/** @throws {StoreError} When INFO is not that of a single Redis server. */
-function checkIsServer(addr: string, info: RedisInfo): void {
-  const unfit = unfitness(info);
-  if (unfit !== "") throw new StoreError(`${addr} ${unfit}`);
-}
-
-function unfitness(info: RedisInfo): string {
-  if (PROXY_FIELDS.some((name) => info[name] !== undefined)) {
-    return "is a proxy: name the Redis servers behind it";
-  }
-  if (info["redis_mode"] === "sentinel") {
-    return "is a sentinel: add it by `codis-proxy config sentinel add`";
-  }
-  const isInCluster = info["cluster_enabled"] === "1";
-  return isInCluster ? "runs in cluster mode: start it with cluster-enabled no" : "";
 }
 
 /** Where nobody listens. */

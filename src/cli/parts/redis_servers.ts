@@ -9,7 +9,8 @@ import { backendLogin, type Config } from "../../config/config.ts";
 import { backendTlsFiles } from "../../config/tls.ts";
 import { readTlsToServers } from "../../io/tls_files.ts";
 import type { TlsToServers } from "../../io/tls.ts";
-import { factsOf, IDENTITY_MS } from "../../control/servers.ts";
+import { IDENTITY_MS } from "../../control/fit_server.ts";
+import { factsOf } from "../../control/servers.ts";
 import { RedisConnection } from "../../redis/connection.ts";
 import type { Identify } from "../../store/bootstrap.ts";
 

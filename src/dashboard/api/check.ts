@@ -4,7 +4,8 @@
  * @module
  */
 
-import { checkWithServers, IDENTITY_MS } from "../../control/servers.ts";
+import { IDENTITY_MS } from "../../control/fit_server.ts";
+import { checkWithServers } from "../../control/servers.ts";
 import { loadTree } from "../../store/product_tree.ts";
 import { type ApiRoute, read } from "./route.ts";
 

@@ -13,6 +13,7 @@ import { loadSlot, saveSlot } from "../../../src/store/slots.ts";
 import { callCli } from "../../support/cli_call.ts";
 import { DashboardServer } from "../../support/dashboard_server.ts";
 import { until } from "../../support/deadline.ts";
+import { FakeRedis } from "../../support/fake_redis.ts";
 import { freePort } from "../../support/free_port.ts";
 import { ProxyProcess, startProgram } from "../../support/proxy_process.ts";
 import { RedisServer } from "../../support/redis_server.ts";
@@ -27,10 +28,11 @@ async function roleOf(server: RedisServer): Promise<string> {
   return /role:(\w+)/.exec(`${await client.call("INFO", "replication")}`)![1]!;
 }
 
-Deno.test("a proxy and a sentinel are not added as servers: requests to them would go in a circle, or nowhere", async () => {
+Deno.test("a proxy, a sentinel and a node of a Redis Cluster are not added as servers, also by force", async () => {
   await using folder = await StoreFolder.make();
   await using server = await RedisServer.start();
   await using sentinel = await SentinelServer.start();
+  await using node = await RedisServer.start({ args: ["--cluster-enabled", "yes"] });
   const store = await folder.openFilled(server.addr);
   await using dashboard = await DashboardServer.start(store);
   await using proxy = await ProxyProcess.start({ servers: [server] });
@@ -38,17 +40,49 @@ Deno.test("a proxy and a sentinel are not added as servers: requests to them wou
     const [addr, what] of [
       [`127.0.0.1:${proxy.port}`, "is a proxy: name the Redis servers behind it"],
       [sentinel.addr, "is a sentinel: add it by `codis-proxy config sentinel add`"],
+      [node.addr, "runs in cluster mode: start it with cluster-enabled no"],
     ] as const
   ) {
-    for (const [groupId, type] of [[1, "slave"], [2, "master"]]) {
-      const path = `/api/server_group/${groupId}/addServer`;
-      const { status, text } = await dashboard.ask("PUT", path, { addr, type });
-      assertEquals(status, 500);
-      assertStringIncludes(text, `${addr} ${what}`);
+    for (const [groupId, type] of [[1, "slave"], [1, "offline"], [2, "master"]] as const) {
+      for (const force of [false, true]) {
+        const path = `/api/server_group/${groupId}/addServer`;
+        const { status, text } = await dashboard.ask("PUT", path, { addr, type, force });
+        assertEquals([status, text], [500, `${addr} ${what}`]);
+      }
     }
   }
+  // The dashboard's own answer, as force shows it to operators.
+  const words = ["server", "add", "2", `127.0.0.1:${proxy.port}`, "master", "--force"];
+  const { code, stderr } = await callCli("config", `--dashboard=${dashboard.addr}`, ...words);
+  assertEquals(code, 1);
+  assertStringIncludes(stderr, "is a proxy: name the Redis servers behind it");
   assertEquals((await dashboard.get("/api/server_groups")).json.length, 1);
 });
+
+/** How a proxy of Codis 2.0, and one of 3.2, answers to what its command table refuses. */
+const REFUSALS = ["disconnect", "-ERR handle request, command 'DBSIZE' is not allowed\r\n"];
+
+for (const refusal of REFUSALS) {
+  Deno.test(`a proxy of Codis is not added as a server, also by force, though one of its servers answers INFO (${refusal.trim()})`, async () => {
+    await using folder = await StoreFolder.make();
+    await using servers = await RedisServer.startMany(2);
+    const [server, behind] = servers.slice() as [RedisServer, RedisServer];
+    using redis = await behind.client();
+    await using proxy = new FakeRedis(async ([name, ...words]) => {
+      if (name !== "INFO") return name === "DBSIZE" ? refusal : "disconnect";
+      const info = `${await redis.call(name, ...words)}`;
+      return `$${new TextEncoder().encode(info).length}\r\n${info}\r\n`;
+    });
+    const store = await folder.openFilled(server.addr);
+    await using dashboard = await DashboardServer.start(store);
+    for (const force of [false, true]) {
+      const added = { addr: proxy.addr, type: "master", force };
+      const { text } = await dashboard.ask("PUT", "/api/server_group/2/addServer", added);
+      assertEquals(text, `${proxy.addr} is a proxy: name the Redis servers behind it`);
+    }
+    assertEquals((await dashboard.get("/api/server_groups")).json.length, 1);
+  });
+}
 
 Deno.test("a proxy that was added as a server before it answered is told by check, and by what moves there", async () => {
   await using folder = await StoreFolder.make();
@@ -60,7 +94,9 @@ Deno.test("a proxy that was added as a server before it answered is told by chec
   const addr = `127.0.0.1:${proxy.port}`;
   const why = `${addr} is a proxy: name the Redis servers behind it`;
   const added = { addr, type: "master", force: true };
+  await proxy.stop();
   await dashboard.done("PUT", "/api/server_group/4/addServer", added);
+  await proxy.restart();
   const findings = async () => (await dashboard.get("/api/check")).json.problems;
   const path = `/zk/codis/db_test/servers/group_4/${addr}`;
   assertEquals(await findings(), [
