@@ -102,10 +102,9 @@ export async function checkCanFollow(
     slot.group_id === groupId && isUnderway(slot)
   );
   if (moving.length === 0) return;
+  const slots = countOf(moving.length, "slot");
   throw new StoreError(
-    `${addr} is no codis-server: as a replica of ${master} it would miss the keys of ${
-      countOf(moving.length, "slot")
-    } ` +
+    `${addr} is no codis-server: as a replica of ${master} it would miss the keys of ${slots} ` +
       `on the way to group ${groupId} now; wait until nothing moves there`,
   );
 }
@@ -124,12 +123,11 @@ export async function checkMissedNothing(
   const missed = Number((await readInfo(replica, "stats"))["unexpected_error_replies"] ?? 0);
   if (missed === 0 || !await isCodisServer(control, master)) return;
   if (await answersLikeCodis(replica)) return;
+  const commands = countOf(missed, "command");
   throw new ForceableError(
-    `${addr} is not promoted: it could not execute ${
-      countOf(missed, "command")
-    } of ${master}, probably keys that moved ` +
+    `${addr} is not promoted: it could not execute ${commands} of ${master}, probably keys that moved ` +
       "there from another codis-server, so it lacks them; at this server, run REPLICAOF NO ONE and CONFIG " +
-      `RESETSTAT, then add it again with --force, or force the promotion if what it lacks may be lost`,
+      "RESETSTAT, then add it again with --force, or force the promotion if what it lacks may be lost",
   );
 }
 
