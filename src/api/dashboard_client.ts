@@ -59,9 +59,13 @@ export class DashboardClient extends UsersClient {
     return this.requests.read("/api/overview", ANSWER_SHAPES.overview);
   }
 
-  /** The whole cluster at this moment. */
-  cluster(): Promise<ClusterView> {
-    return this.requests.read("/api/cluster", ANSWER_SHAPES.cluster);
+  /**
+   * The whole cluster.
+   *
+   * @param isFresh Whether slots and groups are read from the coordinator for it; otherwise they are at most 10 s old.
+   */
+  cluster(isFresh = false): Promise<ClusterView> {
+    return this.requests.read(`/api/cluster${isFresh ? "?fresh=yes" : ""}`, ANSWER_SHAPES.cluster);
   }
 
   /** What is wrong with what is stored. */

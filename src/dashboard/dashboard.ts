@@ -18,10 +18,7 @@ import type { Metric } from "../base/prometheus.ts";
 import { isSurelyGone } from "../base/process_life.ts";
 import { RedisConnection } from "../redis/connection.ts";
 import { sleep } from "../base/sleep.ts";
-import { deadFences, loadFences } from "../store/fences.ts";
-import { loadProxies } from "../store/proxies.ts";
 import { createFolders, type Store } from "../store/store.ts";
-import { LEAVE_OUT } from "../store/unreadable.ts";
 import { keepNewestActions } from "../control/actions.ts";
 import type { ClusterChange, Control } from "../control/control.ts";
 import type { OutageReport } from "../control/outages.ts";
@@ -247,14 +244,8 @@ export class Dashboard implements Control {
     return RedisConnection.open(parseAddress(addr), { ...auth, dialMs, replyMs });
   }
 
-  async proxiesFollow(
-    way: "follows_chunks" | "follows_leaving",
-  ): Promise<"yes" | "no" | "unknown"> {
-    const proxies = await loadProxies(this.store, LEAVE_OUT);
-    const answers = proxies.map((proxy) => this.monitor.proxies.follows(way, proxy));
-    if (answers.includes(false)) return "no";
-    const dead = deadFences(await loadFences(this.store), proxies);
-    return dead.length > 0 || answers.includes(undefined) ? "unknown" : "yes";
+  proxiesFollow(way: "follows_chunks" | "follows_leaving"): Promise<"yes" | "no" | "unknown"> {
+    return this.monitor.proxies.allFollow(way);
   }
 
   report(level: EventView["level"], text: string): void {
@@ -340,10 +331,15 @@ export class Dashboard implements Control {
     return this.#leadership.prove();
   }
 
-  /** The whole cluster at this moment. */
-  view(): Promise<ClusterView> {
+  /**
+   * The whole cluster.
+   *
+   * @param isFresh Whether slots and groups are read for it.
+   */
+  async view(isFresh = false): Promise<ClusterView> {
+    if (isFresh) await this.#reread();
     const { access, monitor, sentinels, outages } = this;
-    return wholeView({
+    return await wholeView({
       ...{ access, monitor, sentinels, outages, options: this.#options, events: this.#events },
       ...{ startedAt: this.#startedAt, publisher: this.#publisher, changes: this.#changes },
       migrations: this.#migrations,

@@ -13,10 +13,10 @@ import { askProxy, causeOfFetch, type ProxyAnswer } from "../control/proxies.ts"
 import { SLOT_COUNT } from "../hash/slot_id.ts";
 import type { ProxyLatency } from "../migration/throttle.ts";
 import type { ProxyRecord } from "../model/proxy.ts";
-import { loadFences } from "../store/fences.ts";
+import { deadFences, loadFences } from "../store/fences.ts";
 import { loadProxies } from "../store/proxies.ts";
 import { logFailure, type Store } from "../store/store.ts";
-import type { UnreadableRecord } from "../store/unreadable.ts";
+import { LEAVE_OUT, type UnreadableRecord } from "../store/unreadable.ts";
 
 const log = logger("dashboard");
 
@@ -281,6 +281,19 @@ export class ProxyMonitor {
     const answer = this.#sameLife(record)?.answer;
     if (answer === undefined) return undefined;
     return answer.kind === "ours" && answer.stats[way] === true;
+  }
+
+  /**
+   * Whether every proxy that may serve, by what is stored now, knows a way in which keys move.
+   *
+   * @throws {CoordinatorError} When the store cannot be read.
+   */
+  async allFollow(way: "follows_chunks" | "follows_leaving"): Promise<"yes" | "no" | "unknown"> {
+    const records = await loadProxies(this.#store, LEAVE_OUT);
+    const answers = records.map((record) => this.follows(way, record));
+    if (answers.includes(false)) return "no";
+    const dead = deadFences(await loadFences(this.#store), records);
+    return dead.length > 0 || answers.includes(undefined) ? "unknown" : "yes";
   }
 
   /**

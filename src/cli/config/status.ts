@@ -8,7 +8,7 @@ import { countOf } from "../../base/count_of.ts";
 import { formatBytes } from "../../base/byte_size.ts";
 import type { ClusterView, ProxyView, ServerView, SlotsView } from "../../api/cluster_view.ts";
 import { NO_GROUP } from "../../model/slot.ts";
-import { concernsOf } from "../../dashboard/page/attention.js";
+import { concernsOf, recordConcerns } from "../../dashboard/page/attention.js";
 import { type Flag, isGiven } from "../parts/subcommand.ts";
 import { configCommand } from "../parts/config_command.ts";
 import { alikeRanges } from "../parts/slot_ranges.ts";
@@ -43,7 +43,7 @@ export const statusCommand = configCommand({
   summary: "Show the whole cluster on one screen.",
   flags: [SHORT],
   run: async (values, context) => {
-    const view = await (await context.client()).cluster();
+    const view = await (await context.client()).cluster(true);
     if (!isGiven(values, SHORT)) return { json: view, text: formatCluster(view) };
     const summary = summarize(view);
     return { json: summary, text: formatSummary(summary) };
@@ -221,8 +221,12 @@ function formatMigrations(view: ClusterView): string {
   return `${paused}${head}\n${formatTable(heads, rows)}`;
 }
 
-function formatTroubles({ dead_fences, change, at }: ClusterView): string {
-  const lines = dead_fences.map((addr) => `the cluster cannot be changed: ${deadFenceText(addr)}`);
+function formatTroubles(view: ClusterView): string {
+  const { dead_fences, change, at } = view;
+  const lines = [
+    ...recordConcerns(view).map(({ text }) => text),
+    ...dead_fences.map((addr) => `the cluster cannot be changed: ${deadFenceText(addr)}`),
+  ];
   if (change !== null) {
     const seconds = Math.round((at - change.since) / 1000);
     const silent = change.waiting_for.map(({ proxy_id, reason }) =>

@@ -8,8 +8,8 @@ import { type ApiRoute, readMonitored } from "./route.ts";
 
 /** See the header. */
 export const CLUSTER_ROUTES: readonly ApiRoute[] = [
-  readMonitored("/api/cluster", async ({ dashboard, who }) => ({
-    ...await dashboard.view(),
+  readMonitored("/api/cluster", async ({ dashboard, who, url }) => ({
+    ...await dashboard.view(url.searchParams.get("fresh") === "yes"),
     you: { name: who.name, role: who.role, kind: who.kind },
   })),
 ];

@@ -42,10 +42,12 @@ export function concernsOf(view) {
 }
 
 /**
+ * Records of the store that cannot be read.
+ *
  * @param {ClusterView} view
  * @returns {Concern[]}
  */
-function recordConcerns({ unreadable_records }) {
+export function recordConcerns({ unreadable_records }) {
   // An older dashboard does not send them.
   const records = unreadable_records ?? [];
   /** @type {Concern[]} */

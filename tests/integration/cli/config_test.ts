@@ -541,7 +541,7 @@ Deno.test("config slot rebalance: a refusal for want of maxmemory says what else
 });
 
 Deno.test("config status: JSON is the whole view, the table is one screen", async () => {
-  await using dashboard = new RecordingDashboard({ "GET /api/cluster": json(VIEW) });
+  await using dashboard = new RecordingDashboard({ "GET /api/cluster?fresh=yes": json(VIEW) });
   const at = `--dashboard=${dashboard.addr}`;
   const printed = await config(at, "status");
   assertEquals(JSON.parse(printed.stdout), VIEW);

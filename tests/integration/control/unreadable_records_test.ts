@@ -11,6 +11,7 @@ import { encodeProxy } from "../../../src/model/proxy.ts";
 import { deleteFence } from "../../../src/store/fences.ts";
 import { loadProxy } from "../../../src/store/proxies.ts";
 import type { Store } from "../../../src/store/store.ts";
+import { callCli } from "../../support/cli_call.ts";
 import { DashboardServer } from "../../support/dashboard_server.ts";
 import { until } from "../../support/deadline.ts";
 import { ProxyProcess } from "../../support/proxy_process.ts";
@@ -100,6 +101,26 @@ Deno.test("with records that cannot be read, masters that fail are replaced, and
     }",reason="slot is not JSON: garbage"} 1`,
   );
   assert(!(await seen()).some((text) => /not stored/.test(text)));
+});
+
+Deno.test("config status names a record that cannot be read at once, with --short too", async () => {
+  await using folder = await StoreFolder.make();
+  await using server = await RedisServer.start();
+  const store = await folder.openFilled(server.addr);
+  await using dashboard = await DashboardServer.start(store);
+  const status = async (...words: string[]) => {
+    const at = [`--dashboard=${dashboard.addr}`, "--output=table", "status"];
+    return (await callCli("config", ...at, ...words)).stdout;
+  };
+  const { paths } = store;
+  const spoilt = [paths.slot(900), paths.server(1, server.addr), paths.redisUsers];
+  for (const [i, path] of spoilt.entries()) {
+    await spoil(store, path);
+    const shown = i % 2 === 0 ? [["--short"], []] : [[], ["--short"]];
+    for (const words of shown) {
+      assertStringIncludes(await status(...words), `${path} in the coordinator cannot be read: `);
+    }
+  }
 });
 
 Deno.test("a promotion that an operator asks for is seen at once, whatever record cannot be read", async () => {

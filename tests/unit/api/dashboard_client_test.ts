@@ -39,6 +39,7 @@ const QUESTIONS: readonly {
     answer: await recorded("GET_overview"),
   },
   { ask: (client) => client.cluster(), request: "GET /api/cluster", answer: VIEW },
+  { ask: (client) => client.cluster(true), request: "GET /api/cluster?fresh=yes", answer: VIEW },
   {
     ask: (client) => client.slowRequests(20),
     request: "GET /api/slowlog?limit=20",
