@@ -15,6 +15,7 @@ import {
   resolveCommand,
   type Subcommand,
   UsageError,
+  wordFirst,
 } from "./parts/subcommand.ts";
 import { formatCommandHelp, formatGroupHelp, formatHelp, PROGRAM } from "./parts/help.ts";
 import { proxyCommand } from "./proxy.ts";
@@ -39,13 +40,13 @@ const CONFIG = "config";
 
 /**
  * The command line of a program that was started by some name: as `codis-config`, through a link, it runs
- * `config`.
+ * `config`. Flags of the proxy that stand before the word of another command are that command's.
  *
  * @param program The name by which it was called, with or without folders.
  */
 export function commandLine(program: string, args: readonly string[]): string[] {
   const isConfig = program.split("/").at(-1) === CONFIG_PROGRAM;
-  return isConfig ? [CONFIG, ...args] : [...args];
+  return isConfig ? [CONFIG, ...args] : wordFirst(DEFAULT.flags, args);
 }
 
 /**

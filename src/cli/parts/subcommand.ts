@@ -2,7 +2,7 @@
  * The commands of the command line, with their arguments and flags, and how a command line is read.
  *
  *     config  slot  migrate  0 511 2  --delay=10
- *     └─ groups ─┘  command  arguments  flags, anywhere after the command that has them
+ *     └─ groups ─┘  command  arguments  flags, anywhere after the group or command that has them
  *
  * @module
  */
@@ -127,11 +127,9 @@ export function resolveCommand(group: CommandGroup, args: readonly string[]): Re
       else rest.push(...args.slice(i + 1));
       continue;
     }
-    rest.push(arg);
+    rest.push(separated(flags, arg));
     const flag = findFlag(flags, arg);
-    if (flag !== undefined && flag.value !== "" && !arg.includes("=") && i + 1 < args.length) {
-      rest.push(args[++i]!);
-    }
+    if (flag !== undefined && takesNext(flag, arg) && i + 1 < args.length) rest.push(args[++i]!);
   }
   return { words, command, flags, args: rest };
 }
@@ -150,11 +148,64 @@ function findWord(
 
 /** @throws {UsageError} When none of the groups so far has the flag. */
 function findFlag(flags: readonly Flag[], arg: string): Flag | undefined {
-  const [spelled] = arg.split("=");
-  if (COMMON_FLAGS.map(spellFlag).includes(spelled!)) return undefined;
-  const flag = flags.find((each) => spellFlag(each.name) === spelled);
-  if (flag === undefined) throw unknownFlag(spelled!, flags);
+  const spelled = spellingOf(arg);
+  if (COMMON_FLAGS.map(spellFlag).includes(spelled)) return undefined;
+  const flag = spelledFlag(flags, arg) ?? attachedFlag(flags, arg);
+  if (flag === undefined) throw unknownFlag(spelled, flags);
   return flag;
+}
+
+/**
+ * The same command line with its first word in front: codis-config has its flags before its commands.
+ *
+ * @param flags Those that may stand before that word; with others, and without a word, it stays as it is.
+ */
+export function wordFirst(flags: readonly Flag[], args: readonly string[]): string[] {
+  for (let i = 0; i < args.length; i++) {
+    const arg = args[i]!;
+    if (!arg.startsWith("-")) return [arg, ...args.slice(0, i), ...args.slice(i + 1)];
+    if (COMMON_FLAGS.map(spellFlag).includes(arg)) continue;
+    const flag = spelledFlag(flags, arg) ?? attachedFlag(flags, arg);
+    if (flag === undefined) break;
+    if (takesNext(flag, arg)) i++;
+  }
+  return [...args];
+}
+
+function spellingOf(arg: string): string {
+  return arg.split("=")[0]!;
+}
+
+function spelledFlag(flags: readonly Flag[], arg: string): Flag | undefined {
+  return flags.find(({ name }) => spellFlag(name) === spellingOf(arg));
+}
+
+/** The flag of one letter that has its value behind it: `-cconfig.ini`. */
+function attachedFlag(flags: readonly Flag[], arg: string): Flag | undefined {
+  if (!/^-[a-z][^=]/i.test(arg) || lacksDash(flags, arg)) return undefined;
+  return flags.find((flag) => flag.name === arg[1] && !isSwitch(flag));
+}
+
+/** Whether it was to be a flag of two dashes: `-cpu=2`. */
+function lacksDash(flags: readonly Flag[], arg: string): boolean {
+  const word = /^-([a-z][\w-]+)/i.exec(arg)?.[1];
+  return word !== undefined &&
+    [...flags.map(({ name }) => name), ...COMMON_FLAGS].includes(word);
+}
+
+/**
+ * `-cconfig.ini` as `-c=config.ini`; anything else as it is.
+ *
+ * @throws {UsageError} When a flag lacks a dash.
+ */
+function separated(flags: readonly Flag[], arg: string): string {
+  if (lacksDash(flags, arg)) throw unknownFlag(spellingOf(arg), flags);
+  return attachedFlag(flags, arg) === undefined ? arg : `${arg.slice(0, 2)}=${arg.slice(2)}`;
+}
+
+/** Whether the value of a flag is the next word. */
+function takesNext(flag: Flag, arg: string): boolean {
+  return !isSwitch(flag) && arg === spellFlag(flag.name);
 }
 
 /**
@@ -172,7 +223,7 @@ export function parseCommandLine(
   const flags = [...command.flags, ...outerFlags];
   const [switches, others] = [flags.filter(isSwitch), flags.filter((flag) => !isSwitch(flag))];
   const mark = command.arguments?.at(-1)?.isRest ? markRule : markNumber;
-  const parsed = parseArgs(args.map(mark), {
+  const parsed = parseArgs(args.map((arg) => separated(flags, mark(arg))), {
     string: [...others.map((flag) => flag.name), "_"],
     collect: others.map((flag) => flag.name),
     boolean: ["help", "version", ...switches.map((flag) => flag.name)],

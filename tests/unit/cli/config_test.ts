@@ -7,7 +7,7 @@
 import { assertEquals } from "@std/assert";
 import { commandLine } from "../../../src/cli/cli.ts";
 import { callCli } from "../../support/cli_call.ts";
-import { RecordingDashboard } from "../../support/recording_dashboard.ts";
+import { json, RecordingDashboard } from "../../support/recording_dashboard.ts";
 
 const MISTAKES: readonly [words: string, complaint: string][] = [
   ["slot info 1024", 'bad <slot_id>: "1024" is not a slot: a whole number, 0 to 1023'],
@@ -60,6 +60,50 @@ Deno.test("called codis-config, the program is that; by any other name it is wha
   }
   for (const program of ["codis-proxy", "/opt/codis-config/deno", ""]) {
     assertEquals(commandLine(program, ["slot", "init"]), ["slot", "init"]);
+  }
+});
+
+/** Where codis-config takes its flags: before its commands, of one letter also without a space. */
+const BEFORE: readonly (readonly string[])[] = [
+  ["-c", "FILE"],
+  ["-cFILE"],
+  ["-c=FILE", "--log-level=error"],
+  ["--log-level", "error", "-c", "FILE"],
+  ["-L-", "--log-level=error", "-cFILE"],
+];
+
+for (const flags of BEFORE) {
+  Deno.test(`flags stand before the command, as codis-config has them: ${flags.join(" ")}`, async () => {
+    const groups = [{ id: 1, product_name: "test", servers: null }];
+    await using dashboard = new RecordingDashboard({ "GET /api/server_groups": json(groups) });
+    const file = await Deno.makeTempFile({ suffix: "=1.ini" });
+    await Deno.writeTextFile(file, `dashboard_addr = ${dashboard.addr}\n`);
+    const given = flags.map((word) => word.replace("FILE", file));
+    const lines = [
+      commandLine("codis-config", [...given, "server", "list"]),
+      commandLine("codis-proxy", [...given, "config", "server", "list"]),
+      commandLine("codis-proxy", ["config", ...given, "server", "list"]),
+      commandLine("codis-proxy", ["config", "server", "list", ...given]),
+    ];
+    for (const line of lines) {
+      const { code, stdout, stderr } = await callCli(...line);
+      assertEquals([code, stderr, JSON.parse(stdout)], [0, "", groups], line.join(" "));
+    }
+    await Deno.remove(file);
+  });
+}
+
+Deno.test("flags without a command are the proxy's, and a mistaken one stays the first mistake", () => {
+  for (
+    const words of [
+      ["-c", "a.ini", "--addr", ":9000", "--take-over"],
+      ["--adr", ":9000"],
+      ["-cpu=2", "config"],
+      ["-h"],
+      [],
+    ]
+  ) {
+    assertEquals(commandLine("codis-proxy", words), words);
   }
 });
 

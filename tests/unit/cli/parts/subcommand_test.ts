@@ -59,6 +59,7 @@ const MISTAKES: readonly [args: string[], message: string][] = [
   [["--adr=:1"], 'unknown flag "--adr", did you mean "--addr"?'],
   [["--colour"], 'unknown flag "--colour"'],
   [["-x"], 'unknown flag "-x"'],
+  [["-cpu=2"], 'unknown flag "-cpu", did you mean "--cpu"?'],
   [["--no-addr"], 'unknown flag "--no-addr"'],
   [["--addr"], "--addr needs a value"],
   [["--addr="], "--addr needs a value"],
