@@ -59,14 +59,26 @@ export async function foreignCertificate(config: Config): Promise<KeyError | und
   );
 }
 
+/** The fault that this process has logged and still has; `""`: none. */
+let logged = "";
+
 /**
- * Logs {@linkcode foreignCertificate}, if there is such a fault.
+ * Reads which certificate this process serves HTTP with.
  *
+ * @returns What logs {@linkcode foreignCertificate}, if there is such a fault: once, as long as it stays.
  * @throws {KeyError} When one of the files cannot be used.
  */
+export async function prepareWarning(config: Config): Promise<() => void> {
+  const fault = (await foreignCertificate(config))?.message ?? "";
+  return () => {
+    if (fault !== "" && fault !== logged) logger("tls").warn("{fault}", { fault });
+    logged = fault;
+  };
+}
+
+/** The same, and does so. */
 export async function warnOfForeignCertificate(config: Config): Promise<void> {
-  const fault = await foreignCertificate(config);
-  if (fault !== undefined) logger("tls").warn("{fault}", { fault: fault.message });
+  (await prepareWarning(config))();
 }
 
 /**

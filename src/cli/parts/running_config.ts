@@ -10,7 +10,7 @@ import type { Config, ConfigReader } from "../../config/config.ts";
 import type { ConfigLine } from "../../config/lines.ts";
 import { type ConfiguredPart, RunningConfig } from "../../config/running.ts";
 import { CONFIG_FILE, LOG_FILE, PLACE_FLAGS } from "./flags.ts";
-import { foreignCertificate, prepareHttps } from "./product_tls.ts";
+import { prepareHttps, prepareWarning } from "./product_tls.ts";
 import { type FlagValues, spellFlag } from "./subcommand.ts";
 
 /** Keys that flags give, too. */
@@ -80,11 +80,10 @@ const PRODUCT_TLS_KEYS = ["dashboard_ca", "http_tls_cert", "http_tls_key"];
 const PRODUCT_TLS: ConfiguredPart = {
   async prepare(next, changed, isReload) {
     if (!isReload && !PRODUCT_TLS_KEYS.some((key) => changed.has(key))) return NOTHING;
-    const trust = await prepareHttps(next);
-    const fault = await foreignCertificate(next);
+    const [trust, warn] = [await prepareHttps(next), await prepareWarning(next)];
     return () => {
       trust();
-      if (fault !== undefined) logger("tls").warn("{fault}", { fault: fault.message });
+      warn();
     };
   },
 };
