@@ -398,8 +398,8 @@ class StartedProxy implements RunningProxy {
     await this.#coordinator!.close();
     await this.#admin?.shutdown();
     this.#configured[Symbol.dispose]();
-    // Its file proves the end to a process that has not heard of it.
-    if (isKnown) life.end();
+    // Its file proves the end to a process that has not heard of it, and to the next start, which removes our fence.
+    if (isKnown && this.#membership!.registration.isRemoved) life.end();
     log.info("proxy exit");
     this.#serving.reject(new Error(reason));
     this.#stopped.resolve();

@@ -119,6 +119,7 @@ export class Registration {
   #registrations = 0;
   #isAsking = false;
   #isMarkedOffline = false;
+  #isRemoved = false;
 
   /** Registers nothing yet; `record` is the proxy's own, `offline`. */
   constructor(
@@ -222,11 +223,18 @@ export class Registration {
 
   /** Removes entry and fence, unless another process of this proxy is there, which does. */
   async removeLeft(): Promise<void> {
+    this.#isRemoved = false;
     try {
       await this.#own.remove();
+      this.#isRemoved = true;
     } catch (error) {
       log.error("own entry and fence not removed: {error}", { error });
     }
+  }
+
+  /** Whether the coordinator has taken, at the end, that nothing of ours stays; else our fence may stay. */
+  get isRemoved(): boolean {
+    return this.#isRemoved;
   }
 
   // -- registering --
