@@ -73,10 +73,25 @@ export function isLoopback(hostname: string): boolean {
   return address === "localhost" || address === "::1" || /^127\.\d+\.\d+\.\d+$/.test(address);
 }
 
-/** Where this machine reaches who listens at an address: by 127.0.0.1, if that is every interface. */
-export function reachableHere(address: Address): Address {
-  const isAnywhere = ["", "0.0.0.0", "::"].includes(address.hostname);
-  return isAnywhere ? { hostname: "127.0.0.1", port: address.port } : address;
+/**
+ * Where this machine reaches who listens at an address: by 127.0.0.1, if that is every interface; by ::1 where there
+ * is IPv6 alone.
+ *
+ * @param own The addresses of this machine.
+ */
+export function reachableHere(
+  address: Address,
+  own: () => readonly string[] = ownAddresses,
+): Address {
+  const { hostname, port } = address;
+  if (!["", "0.0.0.0", "::"].includes(hostname)) return address;
+  const isOnly6 = hostname !== "0.0.0.0" && !own().includes("127.0.0.1") && own().includes("::1");
+  return { hostname: isOnly6 ? "::1" : "127.0.0.1", port };
+}
+
+/** The addresses of this machine. */
+export function ownAddresses(): readonly string[] {
+  return Deno.networkInterfaces().map(({ address }) => address);
 }
 
 function splitAddress(text: string): Address {

@@ -193,7 +193,7 @@ async function storedGroups(config: Config): Promise<GroupRecord[] | undefined> 
 /** Prints what would be other in the process that runs. */
 async function compare(values: FlagValues, { config, entries }: LoadedConfig): Promise<void> {
   const token = ownToken() ?? config.dashboardToken;
-  const answer = await askProcess(values, "GET", "/api/config", token);
+  const answer = await askProcess(values, "GET", "/api/config", { token, proto: config.proto });
   if (answer === undefined) {
     console.log(`no process runs at --http-addr=${values[PROCESS_ADDR.name]} to compare with`);
     return;

@@ -64,7 +64,7 @@ async function runDemo(values: FlagValues): Promise<number> {
       listen,
       http,
       workers: 1,
-      attach: await attachedDashboard(config, http, undefined),
+      attach: await attachedDashboard(config, undefined),
     }),
     (running) => running.stop("the demo ends"),
   );

@@ -8,6 +8,7 @@ import { countOf } from "../base/count_of.ts";
 import { delay } from "@std/async/delay";
 import type { Secret } from "../base/secret.ts";
 import { loadConfig } from "../config/load.ts";
+import type { ListenProto } from "../io/listen.ts";
 import { ownToken } from "./parts/context.ts";
 import { CONFIG_FILE } from "./parts/flags.ts";
 import { askProcess, documentOf, PROCESS_ADDR, processAddr } from "./parts/process_http.ts";
@@ -37,13 +38,13 @@ export const drainCommand: Subcommand = {
 async function runDrain(values: FlagValues): Promise<number> {
   const { config, entries } = await loadConfig(readValue(values, CONFIG_FILE), "control");
   await askOverTls(config, entries);
-  const addr = processAddr(values);
-  const token = ownToken() ?? config.dashboardToken;
-  const { pid } = await ask(values, "POST", "/api/drain", token);
+  const addr = processAddr(values, config.proto);
+  const asked = { token: ownToken() ?? config.dashboardToken, proto: config.proto };
+  const { pid } = await ask(values, "POST", "/api/drain", asked);
   let heardMs = performance.now();
   const endMs = performance.now() + config.drainDelayMs + config.drainTimeoutMs + FINISH_MS;
   for (;;) {
-    const health = await ask(values, "GET", "/healthz", token);
+    const health = await ask(values, "GET", "/healthz", asked);
     const { sessions } = health;
     if (health.pid === pid) {
       heardMs = performance.now();
@@ -69,14 +70,13 @@ async function ask(
   values: FlagValues,
   method: "GET" | "POST",
   path: string,
-  token: Secret,
+  asked: { readonly token: Secret; readonly proto: ListenProto },
 ): Promise<{ status: string; sessions: number; pid: number }> {
-  const answer = await askProcess(values, method, path, token);
+  const answer = await askProcess(values, method, path, asked);
+  const addr = processAddr(values, asked.proto);
   if (answer === undefined) {
-    throw new Error(`no answer from a proxy at ${processAddr(values)}: nothing listens there`);
+    throw new Error(`no answer from a proxy at ${addr}: nothing listens there`);
   }
-  if (answer.status === 404) {
-    throw new Error(`${processAddr(values)} is no proxy that can be drained`);
-  }
+  if (answer.status === 404) throw new Error(`${addr} is no proxy that can be drained`);
   return answer.status === 503 ? JSON.parse(answer.text) : documentOf(answer);
 }

@@ -78,7 +78,7 @@ async function runProxyCommand(values: FlagValues): Promise<number> {
     await warnOfForeignCertificate(config);
     // Other commands need not wait until all of it is loaded.
     const { runProxy } = await import("../proxy/run_proxy.ts");
-    const attach = await attachedDashboard(config, http, serverTls, running);
+    const attach = await attachedDashboard(config, serverTls, running);
     running.use(filesOfNextStart(true));
     const identify = identifier(config);
     const parts = { identify, attach, serverTls, httpTls };

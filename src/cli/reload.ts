@@ -10,6 +10,7 @@ import type { ReloadAnswer } from "../config/config_view.ts";
 import { changeText, type ConfigChange } from "../config/difference.ts";
 import { ConfigError } from "../config/error.ts";
 import { loadConfig, type LoadedConfig } from "../config/load.ts";
+import type { ListenProto } from "../io/listen.ts";
 import { ownToken } from "./parts/context.ts";
 import { CONFIG_FILE } from "./parts/flags.ts";
 import { askProcess, documentOf, PROCESS_ADDR } from "./parts/process_http.ts";
@@ -42,10 +43,10 @@ export const reloadCommand: Subcommand = {
 };
 
 async function runReload(values: FlagValues): Promise<number> {
-  const { token, mistake } = await reachable(readValue(values, CONFIG_FILE));
+  const { mistake, ...asked } = await reachable(readValue(values, CONFIG_FILE));
   const isDryRun = isGiven(values, DRY_RUN);
   const path = `/api/reload${isDryRun ? "?dry_run=yes" : ""}`;
-  const answer = await askProcess(values, "POST", path, token).catch((error) => {
+  const answer = await askProcess(values, "POST", path, asked).catch((error) => {
     throw mistake ?? error;
   });
   if (answer === undefined) {
@@ -70,16 +71,18 @@ export function printChanges(what: string, changes: readonly ConfigChange[]): vo
 }
 
 /** Makes ready to reach the process: the token for it, and what is wrong in the file that may have one. */
-async function reachable(file: string): Promise<{ token: Secret; mistake?: ConfigError }> {
+async function reachable(
+  file: string,
+): Promise<{ token: Secret; proto: ListenProto; mistake?: ConfigError }> {
   let loaded: LoadedConfig;
   try {
     loaded = await loadConfig(file, "control");
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     // The process says what is wrong in its own file, if it can be reached.
-    return { token: ownToken() ?? new Secret(""), mistake: error };
+    return { token: ownToken() ?? new Secret(""), proto: "tcp", mistake: error };
   }
   const { config, entries } = loaded;
   await askOverTls(config, entries);
-  return { token: ownToken() ?? config.dashboardToken };
+  return { token: ownToken() ?? config.dashboardToken, proto: config.proto };
 }

@@ -25,12 +25,7 @@ import { NotLeaderError, UnconfirmedError } from "./errors.ts";
 import { IDENTITY_MS } from "./fit_server.ts";
 import { typeChange } from "./master_change.ts";
 import { type SentinelAnswer, verdictOf } from "./sentinel_verdict.ts";
-import {
-  identityOf,
-  isSameServer,
-  type Replication,
-  replicationOf,
-} from "./servers.ts";
+import { identityOf, isSameServer, type Replication, replicationOf } from "./servers.ts";
 
 const log = logger("dashboard");
 

@@ -168,7 +168,7 @@ class StartedProxy implements RunningProxy {
 
   /** Starts everything behind the data plane. */
   async start({ httpConnections, isWide }: FirstRoom): Promise<void> {
-    const { config, signal, hurry, identify, attach } = this.#start;
+    const { config, http, signal, hurry, identify, attach } = this.#start;
     const { takeOver } = this.#processes;
     const record = () => this.#membership?.registration.record ?? own;
     this.#openAdmin = (isBeside) => this.#serveAdmin(record, httpConnections, isBeside);
@@ -181,8 +181,9 @@ class StartedProxy implements RunningProxy {
     const store = this.#store = storeOf(this.#coordinator, config.product);
     await refuseEtcd2(config, this.#coordinator);
     await fillEmptyStore(store, config.servers, identify);
-    const place = { store, port: takeOver?.old.http.port ?? this.httpAddress.port };
-    this.#attached = attach && new Attachment(attach, place);
+    const hostname = httpHostnames(config, http)[0]!;
+    const port = takeOver?.old.http.port ?? this.httpAddress.port;
+    this.#attached = attach && new Attachment(attach, { store, address: { hostname, port } });
     if (!isWide) this.#attached?.open();
     if (config.acl === "store") await this.#loadUsers(store);
     this.#membership = this.#makeMembership(store, own);

@@ -45,8 +45,8 @@ export interface ProxyStart {
 /** Where a service is attached. */
 export interface AttachedPlace {
   readonly store: Store;
-  /** The port of the HTTP endpoint. */
-  readonly port: number;
+  /** Where the HTTP endpoint listens; an empty host means every interface. */
+  readonly address: Address;
 }
 
 /** A service that can be attached. */

@@ -13,6 +13,7 @@ import { LOOPBACK } from "../io/listen.ts";
 import { readTlsFiles } from "../io/tls_files.ts";
 import type { TlsToClients } from "../io/tls_gate.ts";
 import type { ProxyRecord } from "../model/proxy.ts";
+import { machineName } from "./membership/proxy_place.ts";
 import { newProxyRecord } from "./membership/proxy_record.ts";
 import type { ProxyStart } from "./proxy_start.ts";
 import type { ListenPlace } from "./workers/data_plane.ts";
@@ -107,7 +108,7 @@ export function ownRecord(
       addr: config.announceAddr,
       http: config.announceHttpAddr ?? onlyHere(config, httpAddress),
     },
-    hostname: Deno.hostname(),
+    hostname: machineName(),
     pid: Deno.pid,
     life,
     startedMs: performance.timeOrigin + performance.now(),

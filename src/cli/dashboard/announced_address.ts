@@ -8,6 +8,7 @@
 import { type Address, isLoopback } from "../../base/address.ts";
 import type { Config } from "../../config/config.ts";
 import { speaksHttps } from "../../config/tls.ts";
+import { LOOPBACK } from "../../io/listen.ts";
 
 /**
  * Where others reach a dashboard that listens at `asked`.
@@ -20,7 +21,10 @@ export function announcedAddress(asked: Address, config: Config): Address {
   const { port } = asked;
   if (given === undefined) {
     const isOpen = isAnywhere && (asked.hostname !== "" || config.dashboardToken.isSet);
-    return { hostname: isOpen ? Deno.hostname() : asked.hostname || "127.0.0.1", port };
+    return {
+      hostname: isOpen ? Deno.hostname() : asked.hostname || LOOPBACK[config.proto][0]!,
+      port,
+    };
   }
   if (port === 0) return given;
   const isGivenHere = isLoopback(given.hostname);

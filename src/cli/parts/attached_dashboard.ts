@@ -5,7 +5,6 @@
  * @module
  */
 
-import type { Address } from "../../base/address.ts";
 import type { Config } from "../../config/config.ts";
 import type { ConfigNote, RunningConfig } from "../../config/running.ts";
 import type { TlsToServers } from "../../io/tls.ts";
@@ -36,7 +35,6 @@ export function isDashboardInside({ coordinator, dashboardAddr }: Config): boole
  */
 export async function attachedDashboard(
   config: Config,
-  http: Address,
   tls: TlsToServers | undefined,
   running?: RunningConfig,
 ): Promise<ProxyStart["attach"]> {
@@ -51,7 +49,7 @@ export async function attachedDashboard(
     open: async (place) => {
       const { startAttached } = await load();
       const parts = { ...place, tls, webhookCa, running };
-      const service = startAttached(running?.config ?? config, http, parts);
+      const service = startAttached(running?.config ?? config, parts);
       for (const note of notes) running?.onNote(note);
       return service;
     },

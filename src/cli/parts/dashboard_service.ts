@@ -125,21 +125,16 @@ function webhookTarget(
   return { url, secret, ca: webhookCa, product, dashboard: addr, version: VERSION };
 }
 
-/**
- * Starts the dashboard that a proxy serves on its own HTTP address.
- *
- * @param http Where the proxy was told to listen.
- */
+/** Starts the dashboard that a proxy serves on its own HTTP address. */
 export function startAttached(
   config: Config,
-  http: Address,
-  { port, ...place }: Pick<DashboardPlace, "store" | "tls" | "webhookCa" | "running"> & {
-    readonly port: number;
+  { address, ...place }: Pick<DashboardPlace, "store" | "tls" | "webhookCa" | "running"> & {
+    readonly address: Address;
   },
 ): AttachedService {
   // All users of an embedded store are on this machine.
   const { dashboard, policy } = makeDashboard(config, {
-    addr: formatAddress(reachableHere({ ...http, port })),
+    addr: formatAddress(reachableHere(address)),
     // The operator opened the address for metrics, not for changes to the cluster.
     hostname: "",
     takeOver: false,

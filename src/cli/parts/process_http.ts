@@ -15,6 +15,7 @@ import {
   reachableHere,
 } from "../../base/address.ts";
 import type { Secret } from "../../base/secret.ts";
+import type { ListenProto } from "../../io/listen.ts";
 import { causeOfFetch } from "../../control/proxies.ts";
 import { type Flag, type FlagValues, readValue } from "./subcommand.ts";
 
@@ -38,9 +39,15 @@ export interface ProcessAnswer {
   readonly text: string;
 }
 
-/** Where to ask it: on this machine, where it listens on every interface. */
-export function processAddr(values: FlagValues): string {
-  return formatAddress(reachableHere(readValue(values, PROCESS_ADDR)));
+/**
+ * Where to ask it: on this machine, where it listens on every interface.
+ *
+ * @param proto By which IP versions it does.
+ */
+export function processAddr(values: FlagValues, proto: ListenProto): string {
+  const address = readValue(values, PROCESS_ADDR);
+  const isOnly6 = address.hostname === "" && proto === "tcp6";
+  return formatAddress(isOnly6 ? { ...address, hostname: "::1" } : reachableHere(address));
 }
 
 /**
@@ -53,9 +60,9 @@ export async function askProcess(
   values: FlagValues,
   method: "GET" | "POST",
   path: string,
-  token: Secret,
+  { token, proto }: { readonly token: Secret; readonly proto: ListenProto },
 ): Promise<ProcessAnswer | undefined> {
-  const addr = processAddr(values);
+  const addr = processAddr(values, proto);
   const url = productUrl(addr, path);
   const headers = token.isSet ? { authorization: `Bearer ${token.reveal()}` } : {};
   try {

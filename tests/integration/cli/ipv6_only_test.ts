@@ -6,6 +6,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { callCli } from "../../support/cli_call.ts";
+import { startProgram } from "../../support/proxy_process.ts";
 import { hasNamespaces, inNamespaces, isInside } from "../../support/two_machines.ts";
 
 if (isInside()) Deno.test("a machine with IPv6 alone", ipv6Only);
@@ -49,5 +50,23 @@ async function ipv6Only(t: Deno.TestContext): Promise<void> {
       `set proto = tcp6, or name [::1]:${port}\n`,
     ]);
   });
+
+  await t.step(
+    "a proxy and its dashboard record where they are reached, and commands find them",
+    async () => {
+      await Deno.writeTextFile(file, `embedded_dir = ${folder}/data\nproto = tcp6\n`);
+      const words = ["proxy", "-c", file, "--addr=:9000", `--http-addr=:${port}`];
+      const proxy = startProgram(words, { TMPDIR: folder });
+      try {
+        const { stdout, stderr } = await callCli("config", "-c", file, "proxy", "list");
+        const [listed] = JSON.parse(stdout || "[]");
+        assertEquals([stderr, listed?.debug_var_addr], ["", `[::1]:${port}`]);
+        const checked = await callCli("check", "-c", file, `--http-addr=:${port}`);
+        assertEquals(checked.stdout.includes("no process runs"), false);
+      } finally {
+        await proxy.end("SIGTERM");
+      }
+    },
+  );
   await Deno.remove(folder, { recursive: true });
 }

@@ -66,11 +66,15 @@ for (const [text, rule] of BAD) {
 }
 
 Deno.test("reachableHere() names a host of this machine where every interface is listened on", () => {
-  const here = ["", "0.0.0.0", "::", "::1", "10.0.0.1", "proxy-1"].map((hostname) =>
-    formatAddress(reachableHere({ hostname, port: 1 }))
-  );
-  assertEquals(here, [
+  const hosts = ["", "0.0.0.0", "::", "::1", "10.0.0.1", "proxy-1"];
+  const here = (own: readonly string[]) =>
+    hosts.map((hostname) => formatAddress(reachableHere({ hostname, port: 1 }, () => own)));
+  assertEquals(here(["127.0.0.1", "::1"]), [
     ...["127.0.0.1:1", "127.0.0.1:1", "127.0.0.1:1", "[::1]:1", "10.0.0.1:1", "proxy-1:1"],
+  ]);
+  // IPv6 alone.
+  assertEquals(here(["::1"]), [
+    ...["[::1]:1", "127.0.0.1:1", "[::1]:1", "[::1]:1", "10.0.0.1:1", "proxy-1:1"],
   ]);
 });
 

@@ -42,3 +42,11 @@ for (const [given, asked, announced] of CASES) {
     assertEquals(formatAddress(address), announced);
   });
 }
+
+Deno.test("with proto = tcp6 and no host, a dashboard is announced where it listens: at ::1", () => {
+  const { config } = parseConfig("proto = tcp6", "test");
+  assertEquals(
+    formatAddress(announcedAddress(parseListenAddress(":18087"), config)),
+    "[::1]:18087",
+  );
+});
