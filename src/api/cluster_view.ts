@@ -129,7 +129,7 @@ export interface ServerView {
   /** As stored. */
   readonly type: ServerType;
   readonly is_reachable: boolean;
-  /** Why it is not reachable, or how it differs from what is stored; `""`: nothing. */
+  /** Why it is not reachable, or how it differs from what is stored, or from other masters; `""`: nothing. */
   readonly problem: string;
   /** How long it has not been reachable. */
   readonly down_seconds: number;

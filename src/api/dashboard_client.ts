@@ -62,7 +62,7 @@ export class DashboardClient extends UsersClient {
   /**
    * The whole cluster.
    *
-   * @param isFresh Whether slots and groups are read from the coordinator for it; otherwise they are at most 10 s old.
+   * @param isFresh Whether slots, groups and function libraries are read for it; otherwise they are at most 10 s old.
    */
   cluster(isFresh = false): Promise<ClusterView> {
     return this.requests.read(`/api/cluster${isFresh ? "?fresh=yes" : ""}`, ANSWER_SHAPES.cluster);

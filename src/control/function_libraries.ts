@@ -33,6 +33,11 @@ export async function librariesOf(redis: RedisConnection): Promise<LibraryCodes 
   }));
 }
 
+/** The code of libraries as text, to compare. */
+export function textsOf(libraries: LibraryCodes): ReadonlyMap<string, string> {
+  return new Map([...libraries].map(([name, code]) => [name, replyText(code)]));
+}
+
 /**
  * Loads libraries that a server lacks. One that it has under the same name stays as it is.
  *

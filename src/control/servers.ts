@@ -24,7 +24,7 @@ import { StoreError } from "../store/store.ts";
 import type { Control } from "./control.ts";
 import { ForceableError } from "./errors.ts";
 import { checkIsServer, IDENTITY_MS, unfitness } from "./fit_server.ts";
-import { librariesOf, type LibraryCodes } from "./function_libraries.ts";
+import { librariesOf, textsOf } from "./function_libraries.ts";
 
 const log = logger("dashboard");
 
@@ -107,10 +107,6 @@ async function askFacts(
     }
   }));
   return new Map(facts.flat());
-}
-
-function textsOf(libraries: LibraryCodes): ReadonlyMap<string, string> {
-  return new Map([...libraries].map(([name, code]) => [name, replyText(code)]));
 }
 
 /**

@@ -334,10 +334,11 @@ export class Dashboard implements Control {
   /**
    * The whole cluster.
    *
-   * @param isFresh Whether slots and groups are read for it.
+   * @param isFresh Whether slots, groups and function libraries are read for it.
    */
   async view(isFresh = false): Promise<ClusterView> {
     if (isFresh) await this.#reread();
+    if (isFresh) await this.monitor.compareLibraries();
     const { access, monitor, sentinels, outages } = this;
     return await wholeView({
       ...{ access, monitor, sentinels, outages, options: this.#options, events: this.#events },

@@ -9,7 +9,9 @@ import { SLOT_COUNT } from "../hash/slot_id.ts";
 import type { GroupRecord } from "../model/group.ts";
 import type { ServerType } from "../model/server.ts";
 import { NO_GROUP, type SlotRecord } from "../model/slot.ts";
+import type { LibraryMonitor } from "./libraries.ts";
 import type { Monitor } from "./monitor.ts";
+import type { OwnView } from "./servers.ts";
 
 /** The part of the view that is monitored. */
 export type MonitoredView = Pick<
@@ -56,7 +58,7 @@ function sumKnown(numbers: readonly (number | null)[]): number {
 /** The order of servers on the page. */
 const TYPE_ORDER: readonly ServerType[] = ["master", "slave", "offline"];
 
-function groupViews({ tree, servers: monitored, proxies }: Monitor): GroupView[] {
+function groupViews({ tree, servers: monitored, proxies, libraries }: Monitor): GroupView[] {
   return tree.groups.map((group) => {
     const master = masterAddr(group) ?? "";
     const ordered = [...group.servers ?? []].sort((a, b) =>
@@ -68,7 +70,7 @@ function groupViews({ tree, servers: monitored, proxies }: Monitor): GroupView[]
       id: group.id,
       slots: tree.slotCount(group.id),
       servers: ordered.map((server, i) => ({
-        ...monitored.view(server, master),
+        ...withLibraries(monitored.view(server, master), libraries),
         private_connections: proxies.privatesOf(server.addr),
         refused: proxies.refusals().get(server.addr) ?? null,
         zone: tree.zones.get(server.addr) ?? "",
@@ -76,6 +78,11 @@ function groupViews({ tree, servers: monitored, proxies }: Monitor): GroupView[]
       })),
     };
   });
+}
+
+/** The server, with how its function libraries differ, if nothing else is wrong with it. */
+function withLibraries(view: OwnView, libraries: LibraryMonitor): OwnView {
+  return { ...view, problem: view.problem || libraries.problemOf(view.addr) };
 }
 
 function shareOf(

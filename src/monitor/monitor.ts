@@ -3,6 +3,7 @@
  *
  *     store ── every 10 s, and what is written here at once ──► TreeMonitor: slots, groups
  *     servers ── INFO every second, one connection each ──────► ServerMonitor
+ *     masters ── their functions, if any, every 10 s ─────────► LibraryMonitor
  *     all of it ── every 2 s ─────────────────────────────────► FigureHistory: a week, in files
  *     proxies ── /stats every second ─────────────────────────► ProxyMonitor ─► History, SlotLoad
  *
@@ -17,6 +18,7 @@ import type { Control } from "../control/control.ts";
 import { FigureHistory } from "./figure_history.ts";
 import { figuresOf } from "./figures.ts";
 import { History, SlotLoad } from "./history.ts";
+import { LibraryMonitor } from "./libraries.ts";
 import { type AskProxy, ProxyMonitor } from "./proxies.ts";
 import { ProxyOutages } from "./proxy_outages.ts";
 import { type LagLimits, type OutageReporter, ServerOutages } from "./server_outages.ts";
@@ -33,6 +35,8 @@ const FIGURES_MS = 2_000;
 const DOWN_MS = 250;
 /** Time between two readings of slots and groups, in milliseconds. */
 const TREE_MS = 10_000;
+/** Time between two comparisons of function libraries, in milliseconds. */
+const LIBRARIES_MS = 10_000;
 
 const log = logger("dashboard");
 
@@ -60,6 +64,7 @@ export class Monitor {
   readonly tree: TreeMonitor;
   readonly servers: ServerMonitor;
   readonly proxies: ProxyMonitor;
+  readonly libraries: LibraryMonitor;
   readonly history: History = new History(PROXY_MS);
   /** Figures of a week. */
   readonly figures: FigureHistory;
@@ -86,6 +91,7 @@ export class Monitor {
     this.figures = new FigureHistory(options.historyDir ?? "", control.store.product);
     this.tree = new TreeMonitor(control.store);
     this.servers = new ServerMonitor(control, timers);
+    this.libraries = new LibraryMonitor(control, this.servers);
     this.proxies = new ProxyMonitor(control.store, timers, askProxy);
     this.#serverOutages = new ServerOutages(
       this.servers,
@@ -122,6 +128,7 @@ export class Monitor {
       repeat(FIGURES_MS, () => this.#keepFigures(), this.#timers),
       repeat(DOWN_MS, () => void this.servers.askDown(), this.#timers),
       repeat(TREE_MS, () => this.#refreshTree(), this.#timers),
+      repeat(LIBRARIES_MS, () => this.compareLibraries(), this.#timers),
     );
   }
 
@@ -131,6 +138,16 @@ export class Monitor {
     if (this.#ends.length > 0) this.figures.flush();
     for (const end of this.#ends.splice(0)) end();
     this.servers.stop();
+    this.libraries.clear();
+  }
+
+  /** Compares the function libraries of the masters that have slots. */
+  compareLibraries(): Promise<void> {
+    const { tree } = this;
+    return this.libraries.round(tree.groups.flatMap(({ id, servers }) => {
+      const master = servers?.find(({ type }) => type === "master");
+      return master === undefined || tree.slotCount(id) === 0 ? [] : [master.addr];
+    }));
   }
 
   // -- rounds --

@@ -6,6 +6,7 @@
 
 import { parseAddress } from "../base/address.ts";
 import { type DecodedTree, type PlacedServer, whyNotRead } from "./decoded_tree.ts";
+import { differentLibraries } from "./different_libraries.ts";
 import { CONFIG, errorAt, type Problem, warningAt } from "./problem.ts";
 
 /** A server is stored once: under two names it follows itself, or has the slots of two groups. */
@@ -115,21 +116,15 @@ export function findDifferentLibraries({ tree, servers, slots, facts }: DecodedT
     if (record.type !== "master" || !used.has(groupId) || libraries === undefined) return [];
     return [{ groupId, addr, libraries }];
   });
-  const names = new Set(masters.flatMap(({ libraries }) => [...libraries.keys()]));
-  return [...names].sort().flatMap((name) => {
-    const first = masters.find(({ libraries }) => libraries.has(name))!;
-    return masters.flatMap(({ groupId, addr, libraries }) => {
-      const code = libraries.get(name);
-      if (code === first.libraries.get(name)) return [];
-      return [warningAt(
-        tree.paths.server(groupId, addr),
-        code === undefined
-          ? `${addr} lacks the function library ${name}, which ${first.addr} has: FCALL fails for keys of group ${groupId}`
-          : `the function library ${name} of ${addr} is another one than that of ${first.addr}`,
-        "FUNCTION LOAD REPLACE of it through a proxy: every master loads it then",
-      )];
-    });
-  });
+  return differentLibraries(masters).map(({ name, master: { groupId, addr }, first, isMissing }) =>
+    warningAt(
+      tree.paths.server(groupId, addr),
+      isMissing
+        ? `${addr} lacks the function library ${name}, which ${first.addr} has: FCALL fails for keys of group ${groupId}`
+        : `the function library ${name} of ${addr} is another one than that of ${first.addr}`,
+      "FUNCTION LOAD REPLACE of it through a proxy: every master loads it then",
+    )
+  );
 }
 
 /** Masters first: the others are easily removed. */

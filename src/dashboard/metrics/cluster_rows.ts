@@ -249,7 +249,7 @@ export const SERVER_METRICS: MetricSection<ClusterRow> = {
     {
       name: "codis_cluster_server_problem",
       help:
-        "1 while a server answers, but is not what the store says: another role, another master, a link that is down",
+        "1 while a server answers, but is not as it should be: another role, another master, a link that is down, other functions than other masters",
       type: "gauge",
       labels: ["group", "server"],
       alerts: [{
@@ -257,8 +257,7 @@ export const SERVER_METRICS: MetricSection<ClusterRow> = {
         when: "codis_cluster_server_problem == 1",
         minutes: 2,
         severity: "warning",
-        summary:
-          "Server {{ $labels.server }} of group {{ $labels.group }} is not what the store says.",
+        summary: "Server {{ $labels.server }} of group {{ $labels.group }} is not as it should be.",
         fix:
           "codis-proxy config status says how; codis-proxy config check prints a command that mends it.",
       }],
