@@ -50,10 +50,13 @@ function parseBody(text: string): Body {
   return value as Body;
 }
 
-/** As {@linkcode readBody}; no body is an empty one. */
+/** What codis-config of Codis 2.0 sends where it has nothing to say. */
+export const GO_NIL = "null";
+
+/** As {@linkcode readBody}; no body is an empty one, and so is `null`. */
 export async function readOptionalBody(request: Request): Promise<Body> {
-  const text = await readText(request);
-  return text.trim() === "" ? {} : parseBody(text);
+  const text = (await readText(request)).trim();
+  return text === "" || text === GO_NIL ? {} : parseBody(text);
 }
 
 /**

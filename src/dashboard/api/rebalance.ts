@@ -17,7 +17,7 @@ export const REBALANCE_ROUTES: readonly ApiRoute[] = [
   change("POST", "/api/rebalance", async ({ dashboard, request, note }) => {
     const body = onlyFields(await readOptionalBody(request), "by", "dry_run", "delay");
     note.isDryRun = flagIn(body, "dry_run");
-    // Codis 2.0's request has no body and means memory.
+    // Codis 2.0's request says nothing and means memory.
     const by = wordIn(body, "by", REBALANCE_BY, "memory");
     const options = { by, isDryRun: note.isDryRun, delayMs: delayIn(body) };
     const plan = await rebalance(dashboard, options);

@@ -6,6 +6,7 @@
 
 import { countOf } from "../../base/count_of.ts";
 import { isBrowser } from "../../api/auth.ts";
+import { GO_NIL } from "../input.ts";
 import type { AuditNote } from "./audit_trail.ts";
 
 /** Longest arguments, and longest text of an error, that are noted, in characters. */
@@ -77,7 +78,7 @@ function argumentsOf(pathname: string, query: URLSearchParams, body: string): st
     return `${name}=${typeof value === "string" ? shown(value) : written(value, shown)}`;
   });
   // What is no JSON may hold anything.
-  if (fields === undefined && body !== "") {
+  if (fields === undefined && body !== "" && body !== GO_NIL) {
     given.push(`body of ${countOf(body.length, "character")}`);
   }
   return shortArguments(given.join(" "));
