@@ -44,6 +44,12 @@ export interface RemoteCoordinator {
 
 const SESSION_TIMEOUT_MS = 3_000;
 
+/**
+ * The session timeout of who only looks at what others do, as by default in config.ini: a coordinator that is silent
+ * for a third of it has lost us, and one on a busy machine may need a second for an answer.
+ */
+export const WATCHER_SESSION_MS = 30_000;
+
 /** Starts a ZooKeeper. */
 export async function startZookeeper(): Promise<RemoteCoordinator> {
   const server = await ZookeeperServer.start();
@@ -87,7 +93,7 @@ function remote(
     ].join("\n"),
     open,
     empty: async () => {
-      const coordinator = await open();
+      const coordinator = await open({ sessionTimeoutMs: WATCHER_SESSION_MS });
       if (name === "zookeeper") await deleteSlots(coordinator);
       for (const child of await coordinator.children(ROOT_PATH)) {
         // ZooKeeper's own, which nobody may delete.

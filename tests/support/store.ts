@@ -10,7 +10,11 @@ import { EmbeddedCoordinator } from "../../src/coordinator/embedded/embedded.ts"
 import { fillEmptyStore } from "../../src/store/bootstrap.ts";
 import { type Store, storeOf } from "../../src/store/store.ts";
 import { fillProduct } from "./product.ts";
-import type { RemoteCoordinator, RemoteOptions } from "./remote_coordinator.ts";
+import {
+  type RemoteCoordinator,
+  type RemoteOptions,
+  WATCHER_SESSION_MS,
+} from "./remote_coordinator.ts";
 
 /** Where a test has its stores; disposing closes what was opened. */
 export interface StorePlace extends AsyncDisposable {
@@ -18,7 +22,7 @@ export interface StorePlace extends AsyncDisposable {
   readonly config: string;
   /** Opens one more session. */
   open(product?: string): Promise<Store>;
-  /** Opens one more session, and fills the store as `servers = …` does. */
+  /** Opens one more session, which a busy machine does not end, and fills the store as `servers = …` does. */
   openFilled(servers: string, product?: string): Promise<Store>;
 }
 
@@ -84,7 +88,7 @@ export class StoreServer implements StorePlace {
   }
 
   async openFilled(servers: string, product = "test"): Promise<Store> {
-    const { coordinator } = await this.open(product);
+    const { coordinator } = await this.open(product, { sessionTimeoutMs: WATCHER_SESSION_MS });
     return await fillProduct(coordinator, servers, product);
   }
 
