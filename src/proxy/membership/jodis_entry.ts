@@ -70,7 +70,8 @@ export class JodisEntry {
   #place: EphemeralPlace | undefined;
   #opening: Promise<void> | undefined;
   #isWanted = false;
-  #isThere = false;
+  /** In doubt: it may have been made, but the answer was lost. */
+  #state: "not there" | "in doubt" | "there" = "not there";
   readonly #turns = new Turns(1);
 
   /** Opens nothing before it is shown. */
@@ -110,17 +111,18 @@ export class JodisEntry {
   }
 
   async #change(): Promise<void> {
-    if (this.#isWanted === this.#isThere) return;
+    if (this.#state === (this.#isWanted ? "there" : "not there")) return;
     await this.#open();
     const { path, data } = this.#options.text();
     if (this.#isWanted) {
+      this.#state = "in doubt";
       await this.#place!.put(path, data);
       log.info("Jodis clients find this proxy at {path}", { path });
-      this.#isThere = true;
+      this.#state = "there";
     } else {
       await this.#place!.delete(path);
       log.info("Jodis clients do not find this proxy any more: {path} is removed", { path });
-      this.#isThere = false;
+      this.#state = "not there";
     }
   }
 
@@ -137,8 +139,8 @@ export class JodisEntry {
 
   /** Makes it again. */
   #gone(): void {
-    if (!this.#isThere || this.#stopping.signal.aborted) return;
-    this.#isThere = false;
+    if (this.#state !== "there" || this.#stopping.signal.aborted) return;
+    this.#state = "not there";
     this.#settle();
   }
 }

@@ -9,7 +9,11 @@ import { callCli } from "../../support/cli_call.ts";
 import { firstOf, until } from "../../support/deadline.ts";
 import { ProxyProcess } from "../../support/proxy_process.ts";
 import { RedisServer } from "../../support/redis_server.ts";
-import { type RemoteCoordinator, startZookeeper } from "../../support/remote_coordinator.ts";
+import {
+  type RemoteCoordinator,
+  startZookeeper,
+  WATCHER_SESSION_MS,
+} from "../../support/remote_coordinator.ts";
 
 let zookeeper: RemoteCoordinator;
 let redis: RedisServer;
@@ -23,15 +27,17 @@ Deno.test.afterAll(async () => {
 });
 
 const FOLDER = "/jodis/test";
+/** Of a process whose end is to be seen soon. Another that a busy machine loses could not take its entry back. */
 const SESSION_MS = 1_000;
+const WATCHER = { sessionTimeoutMs: WATCHER_SESSION_MS };
 
 /** A proxy whose store is on its own machine, and whose clients look into ZooKeeper. */
-function startProxy(): Promise<ProxyProcess> {
+function startProxy(sessionMs = WATCHER_SESSION_MS): Promise<ProxyProcess> {
   return ProxyProcess.start({
     servers: [redis],
     config: {
       jodis_addr: `127.0.0.1:${zookeeper.server.port}`,
-      zk_session_timeout: SESSION_MS,
+      zk_session_timeout: sessionMs,
       announce_addr: "127.0.0.1:1",
     },
   });
@@ -39,7 +45,7 @@ function startProxy(): Promise<ProxyProcess> {
 
 Deno.test("Jodis clients find a proxy while it serves, through upgrades, and not when it was drained", async () => {
   await using proxy = await startProxy();
-  const coordinator = await zookeeper.open();
+  const coordinator = await zookeeper.open(WATCHER);
   const names = coordinator.watchChildren(FOLDER);
   const [first] = await firstOf(names, (now) => now.length === 1);
   const { data } = await coordinator.read(`${FOLDER}/${first}`);
@@ -64,8 +70,8 @@ Deno.test("Jodis clients find a proxy while it serves, through upgrades, and not
 });
 
 Deno.test("a killed process is found for no longer than its session lasts, a new one at once", async () => {
-  await using proxy = await startProxy();
-  const coordinator = await zookeeper.open();
+  await using proxy = await startProxy(SESSION_MS);
+  const coordinator = await zookeeper.open(WATCHER);
   const names = () => coordinator.children(FOLDER);
   await until(async () => (await names()).length === 1);
   const [killed] = await names();

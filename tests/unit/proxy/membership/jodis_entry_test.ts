@@ -44,10 +44,18 @@ class TestEntry implements AsyncDisposable {
   readonly timers = new FakeTimers();
   /** Sessions that cannot be opened before one can. */
   failures = 0;
+  /** Entries that are made although the answer is lost. */
+  lostAnswers = 0;
   readonly entry = new JodisEntry({
     open: async (_signal, gone) => {
       if (this.failures-- > 0) throw new Error("away");
-      return new CoordinatorPlace(await EmbeddedCoordinator.open({ dir: this.#dir }), gone);
+      const place = new CoordinatorPlace(await EmbeddedCoordinator.open({ dir: this.#dir }), gone);
+      const put = place.put.bind(place);
+      place.put = async (path, data) => {
+        await put(path, data);
+        if (this.lostAnswers-- > 0) throw new Error("no answer");
+      };
+      return place;
     },
     text: () => jodisEntryOf("shop", RECORD, TOKEN, false),
     timers: this.timers,
@@ -96,6 +104,18 @@ Deno.test("an entry that is gone although the proxy serves, as after a lost sess
   await test.entry.show();
   await test.seen.delete(`/jodis/shop/proxy-${TOKEN}`);
   await until(() => test.isThere());
+});
+
+Deno.test("an entry that was made although the answer was lost is removed when it is not wanted any more", async () => {
+  await using test = await TestEntry.make();
+  test.lostAnswers = 1;
+  const shown = test.entry.show();
+  await until(() => test.timers.nextMs !== undefined);
+  assertEquals(await test.isThere(), true);
+  const hidden = test.entry.hide();
+  test.timers.advance(5_000);
+  await Promise.all([shown, hidden]);
+  assertEquals(await test.isThere(), false);
 });
 
 Deno.test("a ZooKeeper that cannot be reached is tried again, and what is not wanted any more is not made", async () => {
