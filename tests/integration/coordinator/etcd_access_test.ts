@@ -21,14 +21,14 @@ import { callCli } from "../../support/cli_call.ts";
 import { firstOf, until } from "../../support/deadline.ts";
 import { EtcdServer } from "../../support/etcd_server.ts";
 import { freePort } from "../../support/free_port.ts";
-import { startEtcd } from "../../support/remote_coordinator.ts";
+import { startEtcd, WATCHER_SESSION_MS } from "../../support/remote_coordinator.ts";
 import { TcpRelay } from "../../support/tcp_relay.ts";
 import { tlsFile } from "../../support/tls.ts";
 
 /** The keys that every etcd needs. */
 function etcdLines(zk: string): string {
   const keys = { coordinator: "etcd", proxy_id: "proxy_1", dashboard_addr: "localhost:18087" };
-  const all = { ...keys, zk_session_timeout: "2000", zk };
+  const all = { ...keys, zk_session_timeout: `${WATCHER_SESSION_MS}`, zk };
   return Object.entries(all).map(([key, value]) => `${key} = ${value}`).join("\n");
 }
 
@@ -203,7 +203,7 @@ Deno.test("a watch goes on although etcd has forgotten what happened meanwhile",
   const remote = await startEtcd();
   await using server = remote.server as EtcdServer;
   await using relay = TcpRelay.start(server.port);
-  const other = await remote.open();
+  const other = await remote.open({ sessionTimeoutMs: WATCHER_SESSION_MS });
   const session = await remote.open({ ports: [relay.port], sessionTimeoutMs: 30_000 });
   try {
     const data = session.watchData("/data");
