@@ -11,9 +11,12 @@ import { DashboardProcess } from "../../support/dashboard_process.ts";
 import { until, within } from "../../support/deadline.ts";
 import { ProxyProcess } from "../../support/proxy_process.ts";
 import { RedisServer } from "../../support/redis_server.ts";
-import { startEtcd } from "../../support/remote_coordinator.ts";
+import { startEtcd, WATCHER_SESSION_MS } from "../../support/remote_coordinator.ts";
 import { ReplyError } from "../../support/resp_value.ts";
 import { StoreServer } from "../../support/store.ts";
+
+/** Of the proxy that hangs, so that it is soon seen to. */
+const HUNG_SESSION_MS = 2_000;
 
 async function done(ended: Promise<Ended>): Promise<void> {
   const { code, stderr } = await ended;
@@ -26,15 +29,19 @@ Deno.test("users in the store, two proxies on etcd", async (t) => {
   await using place = await StoreServer.make(etcd);
   await using redis = await RedisServer.start();
   await place.openFilled(redis.addr);
-  const common = { coordinator: "etcd", zk: etcd.server.addr, zk_session_timeout: 2000 };
+  const common = {
+    coordinator: "etcd",
+    zk: etcd.server.addr,
+    zk_session_timeout: WATCHER_SESSION_MS,
+  };
   await using dashboard = await DashboardProcess.start({ ...common, proxy_id: "none" });
-  const start = (id: string) =>
+  const start = (id: string, own: Readonly<Record<string, number>> = {}) =>
     ProxyProcess.start({
       cpu: 2,
-      config: { ...common, proxy_id: id, dashboard_addr: dashboard.addr, acl: "store" },
+      config: { ...common, ...own, proxy_id: id, dashboard_addr: dashboard.addr, acl: "store" },
     });
   await using one = await start("one");
-  await using two = await start("two");
+  await using two = await start("two", { zk_session_timeout: HUNG_SESSION_MS });
   const acl = (...words: string[]) =>
     callCli("config", "-c", dashboard.configFile, "acl", ...words, "--output=table");
   const rights = async (proxy: ProxyProcess) => {
