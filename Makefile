@@ -10,7 +10,7 @@ start: ## start the proxy with ./config.ini; ARGS="--cpu=2" for more
 	@sh deploy/setup.sh -- deno task start $(ARGS)
 
 test: ## run the whole test suite
-	@sh deploy/setup.sh redis-server redis-sentinel redis-benchmark java zookeeper etcd chromium-headless-shell tclsh ip \
+	@sh deploy/setup.sh redis-server redis-sentinel redis-benchmark java zookeeper etcd chromium-headless-shell tclsh ip chrt \
 	  dpkg-source promtool helm python3-redis python3-celery python3-rq python3-channels-redis ruby-sidekiq -- \
 	  deno task test $(ARGS)
 

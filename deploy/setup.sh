@@ -88,6 +88,7 @@ package_of() {
     redis-cli | redis-benchmark) echo redis-tools ;;
     etcd) echo etcd-server ;;
     ip) echo iproute2 ;;
+    chrt) echo util-linux ;;
     java) echo default-jre-headless ;;
     tclsh) echo tcl ;;
     dpkg-source) echo dpkg-dev ;;

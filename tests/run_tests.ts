@@ -11,6 +11,16 @@
 import { stripVTControlCharacters } from "node:util";
 import { type PortRange, portRange, PORTS_VARIABLE } from "./support/free_port.ts";
 import { BUNDLE_VARIABLE, makeProgramBundle } from "./support/program_bundle.ts";
+import {
+  addUncaught,
+  failureText,
+  lastLines,
+  readReport,
+  type Results,
+  slowest,
+  unread,
+} from "./support/test_report.ts";
+import { ZookeeperServer } from "./support/zookeeper_server.ts";
 
 /** A run of `deno test` that takes longer hangs, and is killed; the longest file takes a minute and a half. */
 const RUN_LIMIT_MINUTES = 6;
@@ -40,55 +50,8 @@ const PROGRAMS = [
 /** Programs with a config of their own, so that nobody else fetches the libraries that they use. */
 const FRAMEWORKS = "tests/frameworks";
 
-/** Lines of a failure's message that are repeated at the end, where everybody looks. */
-const MESSAGE_LINES = 4;
-/** Longest such line, in characters. */
-const LINE_LIMIT = 160;
-
-/** How many of the slowest files are named at the end of a whole run. */
-const SLOWEST_SHOWN = 8;
-
 /** When more files than this failed, it is not the busy machine. */
 const SECOND_RUNS_MAX = 8;
-
-/** What a file's tests, or a check, came to. */
-interface Result {
-  passed: number;
-  /** How long its tests took together. */
-  seconds: number;
-  /** A text for each failure: the file and the test, and how its message begins. */
-  failures: string[];
-}
-
-/** Results by file; those of a second run take the place of the first. */
-type Results = Map<string, Result>;
-
-function failureText(name: string, message = ""): string {
-  const [first = "", ...rest] = message.split("\n").map((line) => line.trim())
-    .filter((line) => line !== "");
-  // Of a comparison, what differs.
-  const changed = rest.filter((line) => /^[-+] /.test(line));
-  const shown = [first, ...changed.length > 0 ? changed : rest].slice(0, MESSAGE_LINES).map((
-    line,
-  ) => `  ${line.slice(0, LINE_LIMIT)}`);
-  return [name, ...shown].join("\n");
-}
-
-/** The end of what a run printed. */
-function lastLines(output: string): string {
-  return output.trimEnd().split("\n").slice(-MESSAGE_LINES).join("\n");
-}
-
-/** What a file comes to that cannot be read. */
-function unread(name: string, why: string): Result {
-  return { passed: 0, failures: [failureText(name, why)], seconds: 0 };
-}
-
-/** The files whose tests took longest, a line each. */
-function slowest(results: Results): string {
-  return [...results].sort(([, a], [, b]) => b.seconds - a.seconds).slice(0, SLOWEST_SHOWN)
-    .map(([file, { seconds }]) => `${seconds.toFixed(0).padStart(4)} s ${file}`).join("\n");
-}
 
 const root = new URL("..", import.meta.url).pathname;
 
@@ -97,6 +60,9 @@ const root = new URL("..", import.meta.url).pathname;
  * core keep the machine busy.
  */
 const WORKERS = 3 * Math.max(2, navigator.hardwareConcurrency);
+
+const UNITS = "tests/unit";
+const UNITS_TOGETHER = 20;
 
 /**
  * How many files one run of `deno test` takes, as one module, by folder. Folders with long tests come first: few of
@@ -108,7 +74,7 @@ const FILES_TOGETHER: readonly (readonly [folder: string, count: number])[] = [
   ["tests/contract", 1],
   ["tests/integration", 4],
   ["tests/fuzz", 1],
-  ["tests/unit", 20],
+  [UNITS, UNITS_TOGETHER],
 ];
 
 /**
@@ -131,6 +97,17 @@ const LONGEST: readonly (readonly string[])[] = [
   ["tests/integration/upgrade/upgrade_test.ts"],
   ["tests/integration/proxy/self_extracting_test.ts"],
 ];
+
+/**
+ * Starts a program so that it has only the time in which no other wants a core. Checks, examples and units that count
+ * on no time run so, in lanes of their own, when there is nothing else to begin: beside the files that run alone, which
+ * leave half of the machine's time.
+ */
+const LEFT_OVER = ["chrt", "--idle", "0"];
+const LEFT_OVER_LANES = 2;
+
+/** In the text of a test that counts on time. */
+const COUNTS_TIME = /\b(?:delay|until|within|setTimeout|Date\.now|performance\.now)\(/;
 
 /** In the header of a file whose tests measure times: such files run last, one after another. */
 const RUNS_ALONE = /^ \* Runs alone: \S/m;
@@ -155,14 +132,22 @@ async function outputOf(stream: ReadableStream<Uint8Array>, quiet: boolean): Pro
   return text;
 }
 
-/**
- * Runs deno. Its output is printed as it comes or, when `quiet`, all at its end.
- *
- * @param ports Those that its servers have for themselves. @default all, shared with whoever else runs tests
- */
-async function runDeno(args: string[], quiet = false, ports?: PortRange): Promise<Ended> {
-  const child = new Deno.Command(Deno.execPath(), {
-    args,
+/** How deno is run. */
+interface RunOptions {
+  /** Whether its output is printed all at its end, not as it comes. */
+  readonly quiet?: boolean;
+  /** The ports that its servers have for themselves. @default all, shared with whoever else runs tests */
+  readonly ports?: PortRange;
+  /** What it is started with. @default nothing */
+  readonly by?: readonly string[];
+}
+
+/** Runs deno. */
+async function runDeno(args: readonly string[], options: RunOptions = {}): Promise<Ended> {
+  const { quiet = false, ports, by = [] } = options;
+  const [program, ...words] = [...by, Deno.execPath(), ...args] as [string, ...string[]];
+  const child = new Deno.Command(program, {
+    args: words,
     cwd: root,
     env: ports === undefined ? {} : { [PORTS_VARIABLE]: JSON.stringify(ports) },
     stdin: "null",
@@ -191,56 +176,13 @@ const CHECKS: readonly (readonly string[])[] = ["check", "lint", "fmt --check"].
 
 async function check(args: readonly string[], results: Results): Promise<void> {
   const name = `deno ${args.filter((word) => !/^--(quiet|config)$|\.json$/.test(word)).join(" ")}`;
-  const { hasPassed } = await runDeno([...args], true);
+  const { hasPassed } = await runDeno(args, { quiet: true, by: LEFT_OVER });
   console.log(`${name} ... ${hasPassed ? "ok" : "FAILED"}`);
   results.set(name, {
     passed: hasPassed ? 1 : 0,
     failures: hasPassed ? [] : [name],
     seconds: 0,
   });
-}
-
-/** The text of a part of XML. */
-function unescaped(text: string): string {
-  const named = new Map([["lt", "<"], ["gt", ">"], ["quot", '"'], ["apos", "'"], ["amp", "&"]]);
-  return stripVTControlCharacters(text).replace(
-    /&(?:(lt|gt|quot|apos|amp)|#(\d+));/g,
-    (_, name, code) => {
-      return named.get(name) ?? String.fromCodePoint(Number(code));
-    },
-  );
-}
-
-/** Reads the cases of a JUnit report. */
-function readReport(report: string): Results {
-  const results: Results = new Map();
-  // Names and messages are escaped: a "<" always begins a tag.
-  for (const suite of report.split(/<testsuite name="/).slice(1)) {
-    const file = suite.slice(0, suite.indexOf('"')).replace(/^\.\//, "");
-    const result: Result = { passed: 0, failures: [], seconds: 0 };
-    for (const [, head, inside] of suite.matchAll(/<testcase ([^>]*)>([\s\S]*?)<\/testcase>/g)) {
-      // A step's time is part of its test's, and its name begins with it.
-      const isStep = head!.includes(" &gt; ");
-      if (!isStep) result.seconds += Number(head!.match(/\btime="([\d.]+)"/)?.[1] ?? 0);
-      const failure = inside!.match(/<(?:failure|error)\b[^>]*>([\s\S]*?)</);
-      const name = unescaped(head!.match(/^name="([^"]*)"/)?.[1] ?? "");
-      if (failure !== null) {
-        result.failures.push(failureText(`${file}: ${name}`, unescaped(failure[1]!)));
-      } else if (!/<skipped\b/.test(inside!)) result.passed++;
-    }
-    results.set(file, result);
-  }
-  return results;
-}
-
-/** Adds errors that came when no test of their file ran: the report has only those of a test. */
-function addUncaught(output: string, results: Results): void {
-  const errors = output.matchAll(/^(?:\.\/)?(\S+) \(uncaught error\)\n(error: .*(?:\n.+)*)/gm);
-  for (const [, file, message] of errors) {
-    const { passed = 0, seconds = 0, failures = [] } = results.get(file!) ?? {};
-    const text = failureText(`${file}: uncaught error`, message);
-    results.set(file!, { passed, seconds, failures: [...failures, text] });
-  }
 }
 
 async function* testFiles(folder: string): AsyncGenerator<string> {
@@ -251,8 +193,8 @@ async function* testFiles(folder: string): AsyncGenerator<string> {
   }
 }
 
-/** Runs tests; what is printed, and `ports`, as {@linkcode runDeno}. */
-async function runTests(args: string[], quiet = false, ports?: PortRange): Promise<Results> {
+/** Runs tests, as {@linkcode runDeno} runs deno. */
+async function runTests(args: readonly string[], options: RunOptions = {}): Promise<Results> {
   const report = await Deno.makeTempFile({ prefix: "codis-tests-", suffix: ".xml" });
   const programs = [...PROGRAMS];
   for (
@@ -270,8 +212,7 @@ async function runTests(args: string[], quiet = false, ports?: PortRange): Promi
         ...["test", ...PERMISSIONS, `--allow-run=${programs.join(",")}`, "--no-prompt"],
         ...[`--junit-path=${report}`, ...args],
       ],
-      quiet,
-      ports,
+      options,
     );
     const results = readReport(await Deno.readTextFile(report));
     addUncaught(output, results);
@@ -294,14 +235,14 @@ async function runTests(args: string[], quiet = false, ports?: PortRange): Promi
  * Runs files as one module: what they share is loaded and compiled once. One that cannot be loaded would hide the
  * others: then each is loaded by itself, and what was wrong before is told at the end.
  */
-async function runTogether(files: readonly string[], ports: PortRange): Promise<Results> {
+async function runTogether(files: readonly string[], options: RunOptions): Promise<Results> {
   if (files.length > 1) {
     const entry = await Deno.makeTempFile({ prefix: "codis-tests-", suffix: "_test.ts" });
     try {
       const imports = files.map((file) => `import ${JSON.stringify(`file://${root}${file}`)};\n`);
       await Deno.writeTextFile(entry, imports.join(""));
       const words = ["--no-check", `--config=${root}deno.json`, entry];
-      const results = await runTests(words, true, ports);
+      const results = await runTests(words, options);
       const others = [...results].filter(([file]) => !files.includes(file));
       if (others.length === 0 && files.every((file) => results.has(file))) return results;
       for (const [, { failures }] of others) {
@@ -312,7 +253,7 @@ async function runTogether(files: readonly string[], ports: PortRange): Promise<
     }
   }
   const results: Results = new Map();
-  for (const file of files) addAll(results, await runTests(["--no-check", file], true, ports));
+  for (const file of files) addAll(results, await runTests(["--no-check", file], options));
   return results;
 }
 
@@ -320,7 +261,38 @@ function addAll(results: Results, more: Results): void {
   for (const [file, result] of more) results.set(file, result);
 }
 
-/** Runs checks and every test: first many at the same time, then those that need the machine alone. */
+/** Does pieces of work in lanes, the first of which has this number, each with ports of its own. */
+function lanesFor<T>(
+  pieces: T[],
+  work: (piece: T, ports: PortRange) => void | Promise<void>,
+  first = 0,
+  count = WORKERS,
+): Promise<void>[] {
+  return Array.from({ length: count }, async (_, lane) => {
+    const ports = portRange(first + lane, WORKERS + LEFT_OVER_LANES);
+    for (let piece = pieces.shift(); piece !== undefined; piece = pieces.shift()) {
+      await work(piece, ports);
+    }
+  });
+}
+
+/** Begins what has the time that is left over. */
+function leftOverLanes(files: string[], results: Results): Promise<void>[] {
+  const options = { quiet: true, by: LEFT_OVER };
+  const pieces: ((ports: PortRange) => Promise<void>)[] = [
+    // A mistake in types must not hide the results of tests.
+    ...CHECKS.map((args) => () => check(args, results)),
+    async () => addAll(results, await runTests(["--doc", "--no-check", "src"], options)),
+  ];
+  while (files.length > 0) {
+    const some = files.splice(0, UNITS_TOGETHER);
+    pieces.push(async (ports) => addAll(results, await runTogether(some, { ...options, ports })));
+  }
+  return lanesFor(pieces, (work, ports) => work(ports), WORKERS, LEFT_OVER_LANES);
+}
+
+/** Runs checks and every test: first many at the same time, then those that need the machine
+ * alone, and what takes no time of theirs. */
 async function runAll(results: Results): Promise<void> {
   const all: string[] = [];
   for await (const file of testFiles("tests")) all.push(file);
@@ -334,11 +306,15 @@ async function runAll(results: Results): Promise<void> {
     const name = `LONGEST of tests/run_tests.ts: ${file}`;
     results.set(name, unread(name, "is not there, or runs alone"));
   }
-  // Types are checked beside them. A mistake there must not hide the results of tests.
   const runs = LONGEST.map((files) => files.filter((file) => beside.includes(file)))
     .filter((files) => files.length > 0);
+  const unhurried = beside.filter((file) =>
+    file.startsWith(`${UNITS}/`) && !COUNTS_TIME.test(texts[all.indexOf(file)]!)
+  );
   for (const [folder, count] of FILES_TOGETHER) {
-    const files = beside.filter((file) => file.startsWith(`${folder}/`) && !longest.includes(file));
+    const files = beside.filter((file) =>
+      file.startsWith(`${folder}/`) && !longest.includes(file) && !unhurried.includes(file)
+    );
     while (files.length > 0) runs.push(files.splice(0, count));
   }
   // What all of them need is fetched once, before it could hold up a test.
@@ -347,20 +323,14 @@ async function runAll(results: Results): Promise<void> {
   const fetch = ["cache", "--quiet", "--no-check"];
   await runDeno([...fetch, "main.ts", ...all]);
   await runDeno([...fetch, "--config", `${FRAMEWORKS}/deno.json`, ...programs]);
-  const checks = [...CHECKS];
-  const work = async (_: unknown, lane: number) => {
-    const ports = portRange(lane, WORKERS);
-    for (let args = checks.shift(); args !== undefined; args = checks.shift()) {
-      await check(args, results);
-    }
-    for (let files = runs.shift(); files !== undefined; files = runs.shift()) {
-      addAll(results, await runTogether(files, ports));
-    }
-  };
-  const examples = runTests(["--doc", "--no-check", "src"], true);
-  await Promise.all([examples, ...Array.from({ length: WORKERS }, work)]);
-  addAll(results, await examples);
+  const lanes = lanesFor(runs, async (files, ports) => {
+    addAll(results, await runTogether(files, { quiet: true, ports }));
+  });
+  await Promise.race(lanes);
+  const leftOver = leftOverLanes(unhurried, results);
+  await Promise.all(lanes);
   addAll(results, await runTests(["--no-check", ...alone]));
+  await Promise.all(leftOver);
   for (const file of all) {
     // A file that does not load is not in the report.
     if (!results.has(file)) {
@@ -430,7 +400,7 @@ async function main(): Promise<void> {
     addAll(results, await runTests(Deno.args));
   } else {
     await using stack = new AsyncDisposableStack();
-    await prepareProgram(results, stack);
+    await Promise.all([prepareProgram(results, stack), ZookeeperServer.keepClasses(stack)]);
     await runAll(results);
     console.log(`\nslowest files:\n${slowest(results)}`);
   }
