@@ -20,7 +20,7 @@ import type { ServerRecord } from "../model/server.ts";
 import type { RedisInfo } from "../redis/info.ts";
 import type { Control } from "./control.ts";
 import { UnconfirmedError } from "./errors.ts";
-import { isSameServer, type Replication, replicationOf } from "./servers.ts";
+import { isFrozenBy, isSameServer, type Replication, replicationOf } from "./servers.ts";
 import { isMajority, type Tally } from "./votes.ts";
 
 /** How often masters are judged, in milliseconds. */
@@ -38,6 +38,8 @@ export interface MasterSightings {
     downMs(addr: string): number;
     /** INFO of a server as it was last read; undefined while it has not answered. */
     infoOf(addr: string): RedisInfo | undefined;
+    /** How a replica replicated when it was last seen to be linked to a master. */
+    lastLinked(addr: string): Replication | undefined;
   };
 }
 
@@ -63,8 +65,18 @@ export interface FailoverContext {
 /** A server that may become master, and how much it has. */
 export interface Candidate {
   readonly addr: string;
-  /** Of the stream of changes, in bytes. */
+  /** Which stream of changes it has: see `Replication`. */
+  readonly history: string;
+  /** Of that stream, in bytes: of another one it says nothing. */
   readonly offset: number;
+}
+
+/** The replicas of a group, as they are judged. */
+export interface JudgedReplicas {
+  /** Those that may become master; first what has most of the changes. */
+  readonly fit: readonly Candidate[];
+  /** Why each of the others may not. */
+  readonly unfit: readonly string[];
 }
 
 /** See the header. */
@@ -135,10 +147,10 @@ export class Failover {
       : minorityOf(tally);
     if (why !== "") return this.#refuse(group.id, master, "no majority", why);
     const candidate = await this.#bestReplica(group, master, downMs / 1000);
-    if (candidate === undefined) {
+    if (typeof candidate === "string") {
       // Where there is none at all, it was told with the outage of the master.
       if (!group.servers!.some(({ type }) => type === "slave")) return;
-      return this.#refuse(group.id, master, "no replica", "no replica with its data answers");
+      return this.#refuse(group.id, master, "no replica", candidate);
     }
     const holdouts = votes.holdouts(master);
     const never = [...holdouts].filter(([, stepsBack]) => !stepsBack).map(([addr]) => addr);
@@ -199,25 +211,37 @@ export class Failover {
     }
   }
 
-  /** The replica that has most of the master's changes. */
+  /** The replica that has most of the master's changes; else why there is none. */
   async #bestReplica(
     group: GroupRecord,
     master: string,
     downSeconds: number,
-  ): Promise<Candidate | undefined> {
-    const { sightings } = this.#context;
-    // From its last INFO: a replica may know the master by another address than we do.
-    const { history } = replicationOf(sightings.servers.infoOf(master) ?? {});
-    const servers = (group.servers ?? []).filter(({ addr }) =>
-      sightings.servers.downMs(addr) === 0
-    );
+  ): Promise<Candidate | string> {
+    const { servers: seen } = this.#context.sightings;
+    const servers = (group.servers ?? []).filter(({ addr }) => seen.downMs(addr) === 0);
     const ask = (addr: string) => this.#context.askInfo(addr);
-    return await bestReplica(ask, servers, (info, now) => {
-      const isOneHistory = now.history !== "" && now.history === history;
-      const unlinked = Number(info["master_link_down_since_seconds"] ?? 0);
-      return (isOneHistory || isSameServer(now.master, master)) &&
-        unlinked <= downSeconds + LINK_SLACK_SECONDS;
+    const { fit, unfit } = await judgeReplicas(ask, servers, (addr, info, now) => {
+      return this.#hasSynced(addr, now, master)
+        ? whyUnlinked(info, master, downSeconds)
+        : `has not synced with ${master}`;
     });
+    const [best] = fit;
+    if (best === undefined) return ["no replica with its data answers", ...unfit].join("; ");
+    // Offsets in two histories say nothing of each other.
+    const other = fit.find(({ history }) => history !== best.history);
+    if (other === undefined) return best;
+    return `it is not known which of ${best.addr} and ${other.addr} has followed it: their histories differ`;
+  }
+
+  /** Whether a replica has followed the master, and nobody since; it may know it by another address than we do. */
+  #hasSynced(addr: string, now: Replication, master: string): boolean {
+    const { servers: seen } = this.#context.sightings;
+    const linked = seen.lastLinked(addr);
+    if (linked?.history === now.history && isSameServer(linked.master, master)) return true;
+    const { role, master: followed, history } = replicationOf(seen.infoOf(master) ?? {});
+    // What a master wrote that was not seen since it was promoted nobody may have; of a frozen one it is known.
+    if (role === "slave" && !isFrozenBy(followed, master)) return false;
+    return history === "" ? isSameServer(now.master, master) : history === now.history;
   }
 
   #refuse(groupId: number, master: string, kind: string, cause: string): void {
@@ -239,29 +263,47 @@ export class Failover {
 }
 
 /**
- * Of servers, the replica that has most of its master's changes. All are asked at once; one with
- * `replica-priority 0` is never chosen.
+ * Judges the replicas among servers. All are asked at once; one with `replica-priority 0` is never fit, nor one that
+ * is in the middle of a sync.
  *
- * @param isFit Says more of which one is.
+ * @param whyUnfit Says more of what keeps one from being chosen; empty: nothing.
  */
-export async function bestReplica(
+export async function judgeReplicas(
   ask: (addr: string) => Promise<RedisInfo>,
   servers: readonly ServerRecord[],
-  isFit: (info: RedisInfo, now: Replication) => boolean,
-): Promise<Candidate | undefined> {
+  whyUnfit: (addr: string, info: RedisInfo, now: Replication) => string,
+): Promise<JudgedReplicas> {
+  const unfit: string[] = [];
   const found = await Promise.all(servers.map(async ({ addr, type }) => {
     if (type !== "slave") return [];
     try {
       const info = await ask(addr);
       const now = replicationOf(info);
-      const isWhole = now.role === "slave" && info["master_sync_in_progress"] !== "1" &&
-        info["slave_priority"] !== "0";
-      return isWhole && isFit(info, now) ? [{ addr, offset: now.offset }] : [];
+      const why = whyNeverFit(info, now) || whyUnfit(addr, info, now);
+      if (why === "") return [{ addr, history: now.history, offset: now.offset }];
+      unfit.push(`${addr} ${why}`);
     } catch {
-      return [];
+      unfit.push(`${addr} does not answer`);
     }
+    return [];
   }));
-  return found.flat().sort((a, b) => b.offset - a.offset)[0];
+  return { fit: found.flat().sort((a, b) => b.offset - a.offset), unfit };
+}
+
+function whyNeverFit(info: RedisInfo, { role }: Replication): string {
+  if (role !== "slave") return "is no replica";
+  if (info["master_sync_in_progress"] === "1") return "is in the middle of a sync";
+  return info["slave_priority"] === "0" ? "has replica-priority 0" : "";
+}
+
+/** Why a replica has been without its master for too long; empty: it has not. */
+function whyUnlinked(info: RedisInfo, master: string, downSeconds: number): string {
+  const unlinked = Number(info["master_link_down_since_seconds"] ?? 0);
+  // Since Redis 6.2; before, the age of the Unix epoch.
+  if (unlinked < 0) return `has not been linked to ${master} since its start`;
+  return unlinked <= downSeconds + LINK_SLACK_SECONDS
+    ? ""
+    : `has not been linked to ${master} for ${unlinked} s`;
 }
 
 function aboutFailover(groupId: number, server: string) {

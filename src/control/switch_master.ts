@@ -9,7 +9,7 @@ import { StoreError } from "../store/store.ts";
 import { LEAVE_OUT } from "../store/unreadable.ts";
 import { infoNow } from "./auto_failover.ts";
 import type { Control } from "./control.ts";
-import { bestReplica } from "./failover.ts";
+import { judgeReplicas } from "./failover.ts";
 
 /**
  * Of the replicas that are in touch with their master, the one with most of its changes.
@@ -19,7 +19,11 @@ import { bestReplica } from "./failover.ts";
 export async function successorIn(control: Control, groupId: number): Promise<string> {
   const group = await loadGroup(control.store, groupId, LEAVE_OUT);
   const ask = (addr: string) => infoNow(control, addr);
-  const best = await bestReplica(ask, group.servers ?? [], (_info, { isLinked }) => isLinked);
+  const { fit: [best] } = await judgeReplicas(
+    ask,
+    group.servers ?? [],
+    (_addr, _info, { isLinked }) => isLinked ? "" : "is not linked to its master",
+  );
   if (best !== undefined) return best.addr;
   throw new StoreError(
     `group ${groupId} has no replica that answers and is linked to its master: add one, or wait ` +

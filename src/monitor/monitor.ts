@@ -31,8 +31,8 @@ const PROXY_MS = 1_000;
 const SERVER_MS = 1_000;
 /** Time between two looks at the figures of the history, in milliseconds. */
 const FIGURES_MS = 2_000;
-/** Time between two looks at servers that do not answer, in milliseconds. */
-const DOWN_MS = 250;
+/** Time between two looks at servers that do not answer, and at replicas that are not linked, in milliseconds. */
+const UNSETTLED_MS = 250;
 /** Time between two readings of slots and groups, in milliseconds. */
 const TREE_MS = 10_000;
 /** Time between two comparisons of function libraries, in milliseconds. */
@@ -126,7 +126,7 @@ export class Monitor {
       repeat(PROXY_MS, () => this.#proxyRound(), this.#timers),
       repeat(this.#serverMs, () => this.#serverRound(), this.#timers),
       repeat(FIGURES_MS, () => this.#keepFigures(), this.#timers),
-      repeat(DOWN_MS, () => void this.servers.askDown(), this.#timers),
+      repeat(UNSETTLED_MS, () => void this.servers.askUnsettled(), this.#timers),
       repeat(TREE_MS, () => this.#refreshTree(), this.#timers),
       repeat(LIBRARIES_MS, () => this.compareLibraries(), this.#timers),
     );

@@ -146,9 +146,7 @@ export class ServerOutages {
     this.#begin("server_down", server, `${what} ${happened}`, {
       severity: type === "master" ? "error" : "warning",
       cause: problem,
-      hint: isRefusal
-        ? LOGIN_HINT
-        : protocolHint(problem) || downHint(server, others, this.#isFollowed()),
+      hint: isRefusal ? LOGIN_HINT : protocolHint(problem) || this.#downHint(server, others),
       forMs,
       // Nobody waits for a server that was taken out of service.
       onlyIfOpen: type === "offline",
@@ -209,6 +207,22 @@ export class ServerOutages {
     return `${Math.round(ms / 1000)} s (${bytes} bytes), more than replica_max_lag`;
   }
 
+  #downHint({ groupId, addr, type }: Server, others: readonly ServerRecord[]): string {
+    const start = "look at its machine and its log, and start it again";
+    if (type !== "master") return `${start}, or remove it from the group`;
+    const replicas = others.filter(({ type }) => type === "slave");
+    if (replicas.length === 0) return `${start}: the group has no replica`;
+    const { history } = replicationOf(this.#servers.infoOf(addr) ?? {});
+    // One that was added a moment ago is empty.
+    const replica = replicas.find((each) =>
+      replicationOf(this.#servers.infoOf(each.addr) ?? {}).history === history
+    );
+    if (replica === undefined) return `${start}: no replica of the group has synced with it`;
+    return this.#isFollowed()
+      ? `${start}; Sentinel decides whether a replica becomes the master (config sentinel list)`
+      : `${start}, or make a replica the master (config server promote ${groupId} ${replica.addr})`;
+  }
+
   #noteOffset(master: string): void {
     const info = this.#servers.infoOf(master);
     if (info === undefined || this.#servers.downMs(master) > 0) return;
@@ -234,20 +248,6 @@ export class ServerOutages {
   #end(kind: OutageKind, server: Server, text: string): void {
     this.#reporter.outage({ ...subjectOf(kind, server, text), phase: "end" });
   }
-}
-
-function downHint(
-  { groupId, type }: Server,
-  others: readonly ServerRecord[],
-  isFollowed: boolean,
-): string {
-  const start = "look at its machine and its log, and start it again";
-  if (type !== "master") return `${start}, or remove it from the group`;
-  const replica = others.find(({ type }) => type === "slave")?.addr;
-  if (replica === undefined) return `${start}: the group has no replica`;
-  return isFollowed
-    ? `${start}; Sentinel decides whether a replica becomes the master (config sentinel list)`
-    : `${start}, or make a replica the master (config server promote ${groupId} ${replica})`;
 }
 
 function subjectOf(kind: OutageKind, { groupId, addr }: Server, text: string) {

@@ -22,6 +22,8 @@ const SLOW_MS = 250;
 interface MonitoredServer {
   connection: RedisConnection | undefined;
   info: RedisInfo | undefined;
+  /** How it replicated when it was last linked to a master. */
+  linked: Replication | undefined;
   problem: string;
   /** When it stopped answering, in monotonic milliseconds; undefined while it answers. */
   downSinceMs: number | undefined;
@@ -69,10 +71,17 @@ export class ServerMonitor {
     await Promise.all([...wanted].map((addr) => this.#ask(addr)));
   }
 
-  /** Asks those servers that have not answered, once more. */
-  async askDown(): Promise<void> {
-    const down = [...this.#servers.keys()].filter((addr) => this.downMs(addr) > 0);
-    await Promise.all(down.map((addr) => this.#ask(addr)));
+  /**
+   * Asks those servers once more that have not answered, and replicas that were not linked to their masters: one is
+   * promoted only if it was seen to have synced.
+   */
+  async askUnsettled(): Promise<void> {
+    const unsettled = [...this.#servers].filter(([addr, { info }]) => {
+      const replication = info === undefined ? undefined : replicationOf(info);
+      const isUnlinked = replication?.role === "slave" && !replication.isLinked;
+      return isUnlinked || this.downMs(addr) > 0;
+    });
+    await Promise.all(unsettled.map(([addr]) => this.#ask(addr)));
   }
 
   async #ask(addr: string): Promise<void> {
@@ -81,6 +90,7 @@ export class ServerMonitor {
       server = {
         connection: undefined,
         info: undefined,
+        linked: undefined,
         problem: NOT_ASKED,
         downSinceMs: undefined,
         askedMs: undefined,
@@ -98,6 +108,8 @@ export class ServerMonitor {
         server.connection = await this.#control.redis(addr, INFO_MS);
       }
       server.info = await readInfoWithMaxmemory(server.connection);
+      const replication = replicationOf(server.info);
+      if (replication.isLinked) server.linked = replication;
       server.problem = "";
       server.downSinceMs = undefined;
     } catch (error) {
@@ -142,6 +154,11 @@ export class ServerMonitor {
   /** INFO of a server as it was last read. */
   infoOf(addr: string): RedisInfo | undefined {
     return this.#servers.get(addr)?.info;
+  }
+
+  /** How a server replicated when it was last seen to be linked to a master. */
+  lastLinked(addr: string): Replication | undefined {
+    return this.#servers.get(addr)?.linked;
   }
 
   /** A server as it is stored and as it last answered; `master` is the stored master of its group. */

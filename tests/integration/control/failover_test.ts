@@ -7,6 +7,7 @@
 
 import { assert, assertEquals, assertLess, assertMatch } from "@std/assert";
 import { delay } from "@std/async/delay";
+import type { ServerView } from "../../../src/api/cluster_view.ts";
 import { createFence, deleteFence } from "../../../src/store/fences.ts";
 import { DashboardServer } from "../../support/dashboard_server.ts";
 import { until } from "../../support/deadline.ts";
@@ -26,6 +27,17 @@ async function events(dashboard: DashboardServer): Promise<string[]> {
   return json.events.map(({ text }: Event) => text);
 }
 
+/** Waits until the dashboard has seen that a replica is linked to its master. */
+async function untilSynced(dashboard: DashboardServer, addr: string): Promise<void> {
+  await until(async () => {
+    const { json } = await dashboard.get("/api/cluster");
+    const servers: ServerView[] = json.groups.flatMap(({ servers }: { servers: ServerView[] }) =>
+      servers
+    );
+    return servers.find((each) => each.addr === addr)?.replication?.is_up === true;
+  });
+}
+
 Deno.test("a killed master is replaced in time, with every write that its replica had", async () => {
   await using folder = await StoreFolder.make();
   await using servers = await RedisServer.startMany(3);
@@ -41,8 +53,7 @@ Deno.test("a killed master is replaced in time, with every write that its replic
     config: { embedded_dir: folder.dir, dashboard_addr: dashboard.addr, proxy_id: "one" },
   });
   using client = await proxy.client();
-  using direct = await servers[1]!.client();
-  await until(async () => /link_status:up/.test(`${await direct.call("INFO", "replication")}`));
+  await untilSynced(dashboard, replica);
 
   // Keys of both groups, written all the time; what was acknowledged a moment before the kill and
   // reached the replica must be there afterwards.
@@ -136,8 +147,7 @@ Deno.test("without a replica, or with a proxy that cannot be reached, nothing is
     config: { embedded_dir: folder.dir, dashboard_addr: dashboard.addr, proxy_id: "one" },
   });
   await dashboard.done("PUT", "/api/server_group/2/addServer", { addr: replica, type: "slave" });
-  using direct = await servers[2]!.client();
-  await until(async () => /link_status:up/.test(`${await direct.call("INFO", "replication")}`));
+  await untilSynced(dashboard, replica);
   using client = await proxy.client();
   assertEquals(await client.call("MSET", "a", "1", "bar", "2"), "OK"); // one key in each group
   await createFence(store, "crashed:9000");
@@ -161,4 +171,39 @@ Deno.test("without a replica, or with a proxy that cannot be reached, nothing is
   // Once it can be told, the replica takes over.
   await deleteFence(store, "crashed:9000");
   await until(async () => await client.call("SET", "a", "2") === "OK", 10_000);
+});
+
+Deno.test("a replica takes the place of a lost master only if it has had its first sync", async () => {
+  await using folder = await StoreFolder.make();
+  // First syncs begin when the test lets them.
+  const args = ["--repl-diskless-sync-delay", "600", "--appendonly", "yes"];
+  await using servers = await RedisServer.startMany(2, { args });
+  const [master, replica] = servers.map(({ addr }) => addr) as [string, string];
+  const store = await folder.openFilled(master);
+  await using dashboard = await DashboardServer.start(store, {
+    failover: "auto",
+    failoverAfterMs: 500,
+  });
+  await using proxy = await ProxyProcess.start({
+    config: { embedded_dir: folder.dir, dashboard_addr: dashboard.addr, proxy_id: "one" },
+  });
+  using client = await proxy.client();
+  assertEquals(await client.call("SET", "kept", "1"), "OK");
+  await dashboard.done("PUT", "/api/server_group/1/addServer", { addr: replica, type: "slave" });
+  await servers[0]!.kill();
+  await until(async () => {
+    const said = await events(dashboard);
+    return said.some((text) => text.includes(`${replica} has not synced with ${master}`)) &&
+      said.some((text) => text.includes("no replica of the group has synced with it"));
+  });
+  await servers[0]!.restart();
+  await until(async () => await client.call("GET", "kept") === "1", 10_000);
+  {
+    using direct = await servers[0]!.client();
+    await direct.call("CONFIG", "SET", "repl-diskless-sync-delay", "0");
+  }
+  await untilSynced(dashboard, replica);
+  await servers[0]!.kill();
+  await until(async () => await client.call("SET", "next", "2") === "OK", 10_000);
+  assertEquals(await client.call("GET", "kept"), "1");
 });

@@ -8,6 +8,7 @@ import { assertEquals, assertMatch } from "@std/assert";
 import { delay } from "@std/async/delay";
 import type { Control } from "../../../src/control/control.ts";
 import { Failover } from "../../../src/control/failover.ts";
+import type { Replication } from "../../../src/control/servers.ts";
 import type { Tally } from "../../../src/control/votes.ts";
 import type { RedisInfo } from "../../../src/redis/info.ts";
 import { FakeTimers } from "../../support/fake_timers.ts";
@@ -36,6 +37,10 @@ class Outage {
   holdouts = new Map<string, boolean>();
   isDown = true;
   isStillDown = () => false;
+  /** INFO of the master, as it was last read; undefined: it was not. */
+  masterInfo: RedisInfo | undefined = { role: "master", master_replid: "x" };
+  /** Replicas as they were when they were last seen linked. */
+  readonly linked = new Map<string, Replication>();
   /** Why promotions fail; empty: they do not. */
   refusal = "";
   readonly #failover: Failover;
@@ -65,7 +70,8 @@ class Outage {
           tree: { groups: [group] },
           servers: {
             downMs: (addr) => addr === MASTER && this.isDown ? this.timers.nowMs() : 0,
-            infoOf: (addr) => addr === MASTER ? { master_replid: "x" } : infos[addr],
+            infoOf: (addr) => addr === MASTER ? this.masterInfo : infos[addr],
+            lastLinked: (addr) => this.linked.get(addr),
           },
         },
         promote: (_group, addr, isStillDown) => {
@@ -114,6 +120,81 @@ Deno.test("a replica that was without its master for long, or follows another on
   await outage.pass(AFTER_MS + 5_000);
   assertEquals(outage.promoted, []);
   assertEquals(outage.events.length, 1, "reported once");
+});
+
+Deno.test("a replica that has never synced with the lost master is not promoted, however much it has", async () => {
+  using outage = new Outage({
+    "added:1": replica(9_000, { master_replid: "own", master_link_down_since_seconds: "-1" }),
+    "restarted:1": replica(9_000, { master_link_down_since_seconds: "-1" }),
+    "moved:1": replica(9_000, { master_replid: "before", master_link_down_since_seconds: "1" }),
+  });
+  await outage.pass(AFTER_MS + 5_000);
+  assertEquals(outage.promoted, []);
+  assertEquals(outage.events, [
+    "once failover_refused: group 1: the master m:1 does not answer this dashboard: no failover: " +
+    "no replica with its data answers; added:1 has not synced with m:1; " +
+    "restarted:1 has not been linked to m:1 since its start; moved:1 has not synced with m:1",
+  ]);
+});
+
+Deno.test("a replica that has synced is promoted before one with more bytes of another history", async () => {
+  using outage = new Outage({
+    "added:1": replica(9_000, { master_replid: "own", master_link_down_since_seconds: "-1" }),
+    "a:1": replica(10, { master_link_down_since_seconds: "1" }),
+  });
+  await outage.pass(AFTER_MS + 300);
+  assertEquals(outage.promoted, ["a:1"]);
+});
+
+Deno.test("a master that is lost before it was seen as one has no successor: nobody may have its writes", async () => {
+  using outage = new Outage({ "a:1": replica(10) });
+  outage.masterInfo = replica(10, { master_host: "older" });
+  await outage.pass(AFTER_MS + 5_000);
+  assertEquals(outage.promoted, []);
+  assertMatch(outage.events[0]!, /; a:1 has not synced with m:1$/);
+  // Of one that was frozen for a promotion it is known: nothing.
+  outage.masterInfo = replica(10, { master_host: "m", master_port: "1" });
+  await outage.pass(1_000);
+  assertEquals(outage.promoted, ["a:1"]);
+});
+
+Deno.test("a replica that was seen linked to the lost master since it has its history is promoted", async () => {
+  // The master has begun another history with its first replica, and was not asked since.
+  using outage = new Outage({
+    "a:1": replica(10, { master_replid: "newer", master_link_down_since_seconds: "1" }),
+    "b:1": replica(90, { master_replid: "other", master_link_down_since_seconds: "1" }),
+  });
+  for (const [addr, history] of [["a:1", "newer"], ["b:1", "before other"]] as const) {
+    outage.linked.set(addr, { role: "slave", master: MASTER, isLinked: true, history, offset: 1 });
+  }
+  await outage.pass(AFTER_MS + 300);
+  assertEquals(outage.promoted, ["a:1"]);
+});
+
+Deno.test("of a master that was never seen, replicas are promoted only if they agree about its history", async () => {
+  using outage = new Outage({ "a:1": replica(10), "b:1": replica(30, { master_replid: "y" }) });
+  outage.masterInfo = undefined;
+  await outage.pass(AFTER_MS + 5_000);
+  assertEquals(outage.promoted, []);
+  assertMatch(outage.events[0]!, /: it is not known which of b:1 and a:1 has followed it: their/);
+  using agreed = new Outage({ "a:1": replica(10), "b:1": replica(30) });
+  agreed.masterInfo = undefined;
+  await agreed.pass(AFTER_MS + 300);
+  assertEquals(agreed.promoted, ["b:1"]);
+});
+
+Deno.test("a replica of a server that has no history, before Redis 4, is promoted by whom it follows", async () => {
+  const old = (more: RedisInfo = {}) => {
+    const { master_replid: _, ...info } = replica(10, more);
+    return info;
+  };
+  using outage = new Outage({
+    "never:1": old({ master_link_down_since_seconds: "1700000000" }),
+    "a:1": old(),
+  });
+  outage.masterInfo = { role: "master" };
+  await outage.pass(AFTER_MS + 300);
+  assertEquals(outage.promoted, ["a:1"]);
 });
 
 Deno.test("a master that most proxies reach is not replaced, and the reason is reported once", async () => {
