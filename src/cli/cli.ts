@@ -6,6 +6,7 @@
 
 import { SYSTEM_FILES } from "../base/file_fault.ts";
 import { checkDescriptors, countFreeDescriptors } from "../base/free_descriptors.ts";
+import { RECORD_ADVICE, RecordError } from "../model/record.ts";
 import { VERSION } from "../proxy/version.ts";
 import {
   type CommandGroup,
@@ -61,10 +62,14 @@ export async function runCli(args: readonly string[]): Promise<number> {
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     const line = message.replaceAll("\n", " ").replace(DENO_REFUSAL, SYSTEM_FILES);
-    const advice = line.includes(OUT_OF_DESCRIPTORS) ? `; ${MORE_DESCRIPTORS}` : "";
-    console.error(`${PROGRAM}: ${line}${advice}`);
+    console.error(`${PROGRAM}: ${line}${adviceFor(error, line)}`);
     return 1;
   }
+}
+
+function adviceFor(error: unknown, line: string): string {
+  if (line.includes(OUT_OF_DESCRIPTORS)) return `; ${MORE_DESCRIPTORS}`;
+  return error instanceof RecordError ? `: ${RECORD_ADVICE}` : "";
 }
 
 /** Loaded when another command than the proxy is asked for: its start waits for as little as it can. */

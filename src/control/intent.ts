@@ -4,6 +4,7 @@
  * @module
  */
 
+import { checkIntent } from "../store/check_records.ts";
 import { readIfThere, type Store } from "../store/store.ts";
 import type { ClusterChange } from "./control.ts";
 
@@ -44,18 +45,10 @@ export function encodeIntent(intent: Intent): string {
 /**
  * Reads the intent of the operation that is not finished, if there is one.
  *
- * @throws {SyntaxError} When it cannot be read: no dashboard can know what to do about it.
+ * @throws {RecordError} When it cannot be read: no dashboard can know what to do about it.
  */
 export async function loadIntent(store: Store): Promise<Intent | undefined> {
   const json = await readIfThere(store, store.paths.intent);
   if (json === undefined) return undefined;
-  const value = JSON.parse(json) as Intent;
-  const isOne = (value.kind === "change" && Array.isArray(value.change?.writes) &&
-    Array.isArray(value.change.announcements)) ||
-    (value.kind === "promote" && typeof value.addr === "string") ||
-    value.kind === "slot_rules";
-  if (!isOne) {
-    throw new SyntaxError(`${store.paths.intent} cannot be read: ${json.slice(0, 80)}`);
-  }
-  return value;
+  return checkIntent(json) as Intent;
 }

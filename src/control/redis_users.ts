@@ -15,6 +15,7 @@ import { readAclFile } from "../acl/acl_file.ts";
 import { DEFAULT_USER, type UserRecord } from "../acl/user.ts";
 import { bytesOfText, textOfBytes, Users } from "../acl/users.ts";
 import type { ProxyRecord } from "../model/proxy.ts";
+import { RecordError } from "../model/record.ts";
 import {
   encodeRedisUsers,
   LIMITED_REDIS_USERS_MAX,
@@ -90,7 +91,8 @@ export function deleteRedisUsers(
 }
 
 /**
- * Takes users over from an ACL file: those of the same names are replaced, others stay.
+ * Takes users over from an ACL file: those of the same names are replaced, others stay. It also puts right what
+ * cannot be read in the store: then there are no others.
  *
  * @returns The names of the users in the file.
  * @throws {StoreError} Naming everything that is wrong with it: nothing was changed.
@@ -106,13 +108,17 @@ export async function importRedisUsers(
   if (records.length === 0) throw new StoreError(`there is no user in ${file}`);
   const imported = records.map(textOf);
   const names = imported.map(({ name }) => name);
-  await edit(context, `Redis users imported: ${names.join(", ")}`, (users) => [
+  const summary = `Redis users imported: ${names.join(", ")}`;
+  await edit(context, summary, (users) => [
     ...users.filter(({ name }) => !names.includes(name)),
     ...imported.map((user) => {
       const known = users.find(({ name }) => name === user.name);
       return { ...user, limits: known?.limits, read_from: known?.read_from };
     }),
-  ]);
+  ], (error) => {
+    if (names.includes(DEFAULT_USER)) return [];
+    throw new StoreError(`${error.message}: ${file} must have all users, and has no default`);
+  });
   return names;
 }
 
@@ -169,11 +175,20 @@ export async function proxiesWithOtherUsers(context: RedisUsersContext): Promise
 
 const NOTHING = { changed: [], deleted: [], isReload: false, by: 0 };
 
-async function edit(context: RedisUsersContext, summary: string, body: Edit): Promise<void> {
+/** @param damaged Which users count when those in the store cannot be read; left out: none can be changed. */
+async function edit(
+  context: RedisUsersContext,
+  summary: string,
+  body: Edit,
+  damaged?: (error: RecordError) => readonly RedisUser[],
+): Promise<void> {
   const { control } = context;
   const { store } = control;
   await withLock(store, summary, async () => {
-    const users = await loadRedisUsers(store);
+    const users = await loadRedisUsers(store).catch((error) => {
+      if (damaged === undefined || !(error instanceof RecordError)) throw error;
+      return damaged(error);
+    });
     const next = body(users).toSorted((a, b) => (a.name < b.name ? -1 : 1));
     const data = encodeRedisUsers(next);
     if (new TextEncoder().encode(data).length > REDIS_USERS_BYTES_MAX) {

@@ -79,7 +79,9 @@ export async function checkWithServers(
 ): Promise<CheckFindings> {
   const addrs = serverAddrs(tree);
   const facts = await askFacts(addrs, open);
-  const problems = checkTree(tree, facts).problems.map(({ repairs, ...problem }) => ({
+  const problems = checkTree(tree, facts).problems.map((
+    { repairs, isRemovable: _, ...problem },
+  ) => ({
     ...problem,
     ...repairs !== undefined && { fixable: true },
   }));

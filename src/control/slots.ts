@@ -63,7 +63,8 @@ export async function setSlotRange(control: Control, range: SlotAssignment): Pro
       throw new StoreError(`group ${groupId} is not found`);
     }
     const slotIds = Array.from({ length: to - from + 1 }, (_, i) => from + i);
-    const slots = await new SlotReader(store).loadAll(slotIds);
+    // Of a slot that cannot be read, the operator says here whose it is.
+    const slots = await new SlotReader(store).loadReadable(slotIds);
     const taken = slots.find((slot) => slot.state.status !== "offline");
     if (taken !== undefined) {
       throw new StoreError(

@@ -5,7 +5,15 @@
  */
 
 import { type Role, ROLES } from "./dashboard_user.ts";
-import { decodeRecord, encodeRecord, integer, listOf, recordOf, text, word } from "./record.ts";
+import {
+  decodeSecretRecord,
+  encodeRecord,
+  integer,
+  listOf,
+  recordOf,
+  text,
+  word,
+} from "./record.ts";
 
 /** A token that a program sends; the token itself is not kept. */
 export interface ApiToken {
@@ -45,7 +53,7 @@ const SHAPE = recordOf<Stored>({
  * @throws {RecordError} When it holds something else.
  */
 export function decodeApiTokens(json: string): readonly ApiToken[] {
-  return decodeRecord(SHAPE, json, "API tokens").tokens ?? [];
+  return decodeSecretRecord(SHAPE, json, "API tokens").tokens ?? [];
 }
 
 /** Writes the tokens' JSON. */

@@ -4,7 +4,15 @@
  * @module
  */
 
-import { decodeRecord, encodeRecord, integer, listOf, recordOf, text, word } from "./record.ts";
+import {
+  decodeSecretRecord,
+  encodeRecord,
+  integer,
+  listOf,
+  recordOf,
+  text,
+  word,
+} from "./record.ts";
 
 /** What people and programs may do with the dashboard; each role may do what those before it may. */
 export const ROLES = ["viewer", "operator", "admin"] as const;
@@ -49,7 +57,7 @@ const SHAPE = recordOf<Stored>({
  * @throws {RecordError} When it holds something else.
  */
 export function decodeDashboardUsers(json: string): readonly DashboardUser[] {
-  return decodeRecord(SHAPE, json, "dashboard users").users ?? [];
+  return decodeSecretRecord(SHAPE, json, "dashboard users").users ?? [];
 }
 
 /** Writes the users' JSON. */

@@ -28,6 +28,9 @@ export class RecordError extends SyntaxError {
   override readonly name = "RecordError";
 }
 
+/** What to do about a record that cannot be read, to be said after the message. */
+export const RECORD_ADVICE = "codis-proxy config check says what to do";
+
 /** Longest piece of a bad value that a message quotes, in characters. */
 const QUOTE_MAX = 80;
 
@@ -171,6 +174,20 @@ export function decodeRecord<T>(shape: Shape<T>, json: string, what: string): T 
     throw new RecordError(`${what} is not JSON: ${beginning(json, QUOTE_MAX)}`);
   }
   return shape.read(value, what);
+}
+
+/**
+ * As {@linkcode decodeRecord}, of a record with secrets: the message quotes nothing of it.
+ *
+ * @throws {RecordError} Likewise.
+ */
+export function decodeSecretRecord<T>(shape: Shape<T>, json: string, what: string): T {
+  try {
+    return decodeRecord(shape, json, what);
+  } catch (error) {
+    if (!(error instanceof RecordError)) throw error;
+    throw new RecordError(`${what} cannot be read: not what this program stores there`);
+  }
 }
 
 /** Writes a record's JSON as Go does: no spaces, and `<`, `>`, `&` escaped. */

@@ -5,7 +5,7 @@
  */
 
 import {
-  decodeRecord,
+  decodeSecretRecord,
   encodeRecord,
   integer,
   listOf,
@@ -86,7 +86,7 @@ export const NO_LIMITS: UserLimits = {
  * @throws {RecordError} When it holds something else.
  */
 export function decodeRedisUsers(json: string): readonly RedisUser[] {
-  return decodeRecord(SHAPE, json, "the entry redis_users in the store").users ?? [];
+  return decodeSecretRecord(SHAPE, json, "the entry redis_users in the store").users ?? [];
 }
 
 /** Writes the users' JSON. */

@@ -19,13 +19,6 @@ import type { StorePaths } from "../store/paths.ts";
 /** The newest actions are looked at: older ones were followed, or never will be. */
 const ACTIONS_READ = 20;
 
-/** Entries that hold secrets: what is stored there is not told. */
-const SECRET: ReadonlySet<keyof StorePaths> = new Set([
-  "redisUsers",
-  "dashboardUsers",
-  "apiTokens",
-]);
-
 /** Entries that hold all of their kind, and how they are read. */
 const ENTRIES: readonly (readonly [keyof StorePaths, (store: Store) => Promise<unknown>])[] = [
   ["intent", loadIntent],
@@ -44,19 +37,19 @@ const ENTRIES: readonly (readonly [keyof StorePaths, (store: Store) => Promise<u
 export async function findUnreadable(store: Store): Promise<Map<string, string>> {
   const { paths } = store;
   const found = new Map<string, string>();
-  const read = async (path: string, load: () => Promise<unknown>, isSecret = false) => {
+  const read = async (path: string, load: () => Promise<unknown>) => {
     try {
       await load();
     } catch (error) {
       if (error instanceof StoreError) return; // it was deleted since
       if (!(error instanceof SyntaxError)) throw error;
-      found.set(path, isSecret ? "it is not what this program stores there" : error.message);
+      found.set(path, error.message);
     }
   };
   const onBad = ({ path, reason }: UnreadableRecord) => void found.set(path, reason);
   const actions = (await loadActionNames(store)).slice(-ACTIONS_READ);
   await Promise.all([
-    ...ENTRIES.map(([name, load]) => read(`${paths[name]}`, () => load(store), SECRET.has(name))),
+    ...ENTRIES.map(([name, load]) => read(`${paths[name]}`, () => load(store))),
     ...actions.map((name) => read(paths.action(name), () => loadAction(store, name))),
     loadMigrateTasks(store, onBad),
     loadFailedMasters(store, onBad),

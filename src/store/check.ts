@@ -9,7 +9,6 @@
  */
 
 import {
-  findBadServerZones,
   findBadTasks,
   findDoubleTasks,
   findMasterCounts,
@@ -27,6 +26,7 @@ import {
   findUnpairedActions,
   findWriteHolds,
 } from "./check_processes.ts";
+import { findBadRecords } from "./check_records.ts";
 import {
   findBadMigrations,
   findMisplacedSlots,
@@ -55,6 +55,7 @@ import type { ProductTree } from "./product_tree.ts";
 /** Every rule, in the order in which its problems are listed. */
 const RULES: readonly ((product: DecodedTree) => readonly Problem[])[] = [
   ({ problems }) => problems,
+  findBadRecords,
   findMissingSlots,
   findMisplacedSlots,
   findUnownedSlots,
@@ -62,7 +63,6 @@ const RULES: readonly ((product: DecodedTree) => readonly Problem[])[] = [
   findUnfinishedMigrations,
   findOfflineSlots,
   findMasterCounts,
-  findBadServerZones,
   findMisplacedServers,
   findServersInTwoGroups,
   findServersUnderTwoNames,

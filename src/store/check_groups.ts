@@ -5,9 +5,7 @@
  */
 
 import type { MigrateTaskRecord } from "../model/migrate_task.ts";
-import { RecordError } from "../model/record.ts";
 import { encodeServer } from "../model/server.ts";
-import { decodeServerZones } from "../model/server_zone.ts";
 import type { DecodedTree, Named, PlacedServer } from "./decoded_tree.ts";
 import { CONFIG, errorAt, type Problem, warningAt } from "./problem.ts";
 
@@ -93,18 +91,4 @@ export function findDoubleTasks({ tree, tasks }: DecodedTree): Problem[] {
     const repairs = other.record.new_group === new_group ? [{ path }] : [];
     return [warningAt(path, problem, fix, ...repairs)];
   });
-}
-
-/** The zones of servers can be read. */
-export function findBadServerZones({ tree: { paths, serverZones } }: DecodedTree): Problem[] {
-  try {
-    if (serverZones !== undefined) decodeServerZones(serverZones);
-    return [];
-  } catch (error) {
-    if (!(error instanceof RecordError)) throw error;
-    const fix =
-      `delete it in the coordinator, and set zones anew with ${CONFIG} server zone; until ` +
-      "then proxies do not notice new replicas";
-    return [errorAt(paths.serverZones, error.message, fix)];
-  }
 }

@@ -7,6 +7,7 @@
 import { decodeLockOwner } from "../model/lock_owner.ts";
 import { RecordError } from "../model/record.ts";
 import { decodeSentinels } from "../model/sentinels.ts";
+import { isIntent } from "./check_records.ts";
 import type { DecodedTree } from "./decoded_tree.ts";
 import { deadFences } from "./fences.ts";
 import { decodeMigratePause } from "./migrate_pause.ts";
@@ -54,8 +55,8 @@ export function findUnpairedActions({ tree }: DecodedTree): Problem[] {
   const newest = actions.at(-1) ?? "";
   const deaf = subtract(actions, responses);
   // One that is newer than every action may be about to get its own.
+  const fix = `${CONFIG} check --fix`;
   const lost = subtract(responses, actions).filter((name) => compareSequence(name, newest) < 0);
-  const fix = `${CONFIG} action gc`;
   return [
     ...listFirst(
       deaf,
@@ -68,10 +69,11 @@ export function findUnpairedActions({ tree }: DecodedTree): Problem[] {
 }
 
 /** A change lasts for moments; one that stays was started by a dashboard that died. */
-export function findUnfinishedChange({ tree }: DecodedTree): Problem[] {
-  if (tree.intent === undefined) return [];
+export function findUnfinishedChange({ tree: { paths, records } }: DecodedTree): Problem[] {
+  const json = records.get(paths.intent);
+  if (json === undefined || !isIntent(json)) return [];
   const fix = "if none runs, start codis-proxy dashboard: it finishes or undoes it";
-  return [warningAt(tree.paths.intent, "a dashboard is at work on a change", fix)];
+  return [warningAt(paths.intent, "a dashboard is at work on a change", fix)];
 }
 
 /** A promotion holds writes off for moments; a dashboard that leads ends what another one has left. */
@@ -136,20 +138,20 @@ function listFirst(
   return [warningAt(pathOf(names[0]!), `${problem}${others}`, fix, ...repairs)];
 }
 
-/** Sentinels that may watch something else than the table says. */
-export function findSentinelProblems({ tree }: DecodedTree): Problem[] {
-  if (tree.sentinels === undefined) return [];
-  const path = tree.paths.sentinels;
+/** Sentinels that may watch something else than the table says; see `check_records.ts` for what is no record. */
+export function findSentinelProblems({ tree: { paths, records } }: DecodedTree): Problem[] {
+  const json = records.get(paths.sentinels);
+  if (json === undefined || !isOutOfSync(json)) return [];
+  const problem = "the sentinels may watch other masters than those that are stored";
+  const fix = `${CONFIG} sentinel list says why; ${CONFIG} sentinel resync`;
+  return [warningAt(paths.sentinels, problem, fix)];
+}
+
+function isOutOfSync(json: string): boolean {
   try {
-    if (!decodeSentinels(tree.sentinels).out_of_sync) return [];
-    const problem = "the sentinels may watch other masters than those that are stored";
-    return [
-      warningAt(path, problem, `${CONFIG} sentinel list says why; ${CONFIG} sentinel resync`),
-    ];
-  } catch (cause) {
-    if (!(cause instanceof RecordError)) throw cause;
-    return [
-      errorAt(path, cause.message, `delete it in the coordinator, then ${CONFIG} sentinel add`),
-    ];
+    return decodeSentinels(json).out_of_sync;
+  } catch (error) {
+    if (!(error instanceof RecordError)) throw error;
+    return false;
   }
 }

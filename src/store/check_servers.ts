@@ -49,7 +49,7 @@ export function findUnfitServers(product: DecodedTree): Problem[] {
 /** A master follows no server; one that does refuses all writes. */
 export function findMastersThatFollow({ tree, servers, facts }: DecodedTree): Problem[] {
   // On the way from one master to another it is so for a moment.
-  if (tree.intent !== undefined) return [];
+  if (tree.records.has(tree.paths.intent)) return [];
   return servers.filter(({ record }) => record.type === "master").flatMap(({ groupId, addr }) => {
     const { follows = "" } = facts.get(addr) ?? {};
     if (follows === "") return [];
@@ -63,7 +63,7 @@ export function findMastersThatFollow({ tree, servers, facts }: DecodedTree): Pr
 
 /** A replica has its group's changes only if it follows the master, or another replica that does. */
 export function findReplicasThatStray({ tree, servers, facts }: DecodedTree): Problem[] {
-  if (tree.intent !== undefined) return [];
+  if (tree.records.has(tree.paths.intent)) return [];
   const idOf = (addr: string) => facts.get(addr)?.runId || addr;
   const followedBy = new Map([...facts].map(([addr, { follows }]) => [idOf(addr), follows]));
   return servers.filter(({ record }) => record.type === "slave").flatMap(({ groupId, addr }) => {

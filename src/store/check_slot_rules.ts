@@ -12,7 +12,9 @@ import { CONFIG, errorAt, type Problem, warningAt } from "./problem.ts";
 /** Slot rules can be read, and are rules. */
 export function findBadSlotRules({ tree }: DecodedTree): Problem[] {
   const { slotRules: path } = tree.paths;
-  const fix = "write it anew in the coordinator; until then no proxy that starts serves";
+  const fix =
+    `${CONFIG} restore of a dump, or write it anew in the coordinator; until then no proxy ` +
+    "that starts serves";
   const record = rulesOf(tree.slotRules);
   if (record instanceof RecordError) return [errorAt(path, record.message, fix)];
   return (record?.rules ?? []).flatMap((rule) => {

@@ -11,7 +11,7 @@ import { RecordError } from "../model/record.ts";
 import { decodeServer, type ServerRecord } from "../model/server.ts";
 import { decodeSlot, type SlotRecord } from "../model/slot.ts";
 import { numberedName } from "./paths.ts";
-import { CONFIG, errorAt, type Problem, warningAt } from "./problem.ts";
+import { CONFIG, errorAt, type Problem, removable, removalOf, warningAt } from "./problem.ts";
 import type { ProductTree, TreeFolder } from "./product_tree.ts";
 import { compareSequence } from "./sequence.ts";
 
@@ -90,30 +90,30 @@ export function decodeTree(tree: ProductTree, facts: FactsByAddr): DecodedTree {
     folder: TreeFolder,
     path: string,
     decodeJson: (json: string) => T,
-    fix: string,
+    problemAt: (path: string, problem: string) => Problem,
   ): Named<T>[] =>
     [...folder].flatMap(([name, json]) => {
       try {
         return [{ name, record: decodeJson(json) }];
       } catch (cause) {
         if (!(cause instanceof RecordError)) throw cause;
-        problems.push(errorAt(`${path}/${name}`, cause.message, fix));
+        problems.push(problemAt(`${path}/${name}`, cause.message));
         return [];
       }
     });
-  const slotFix = "write it anew in the coordinator, as its neighbours are written";
-  const slots = decode(tree.slots, paths.slots, decodeSlot, slotFix).flatMap(({ name, record }) => {
+  const slots = decode(tree.slots, paths.slots, decodeSlot, (path, problem) => {
+    const id = numberedName(path.slice(paths.slots.length + 1), "slot_");
+    return errorAt(path, problem, `${CONFIG} slot range-set ${id} ${id} <group_id> online`);
+  }).flatMap(({ name, record }) => {
     const id = numberedName(name, "slot_");
     return id !== undefined && slotIds.has(id) ? [[id, record] as const] : [];
   });
-  const serverFix = `delete it in the coordinator, then ${CONFIG} server add`;
   const servers = [...groupIds].flatMap((groupId) => {
     const folder = tree.groups.get(`group_${groupId}`)!;
-    return decode(folder, paths.group(groupId), decodeServer, serverFix)
+    return decode(folder, paths.group(groupId), decodeServer, badServer)
       .map(({ name, record }): PlacedServer => ({ groupId, addr: name, record }));
   });
-  const taskFix = "delete it in the coordinator";
-  const tasks = decode(tree.migrateTasks, paths.migrateTasks, decodeMigrateTask, taskFix);
+  const tasks = decode(tree.migrateTasks, paths.migrateTasks, decodeMigrateTask, badTask);
   return {
     tree,
     facts,
@@ -121,10 +121,24 @@ export function decodeTree(tree: ProductTree, facts: FactsByAddr): DecodedTree {
     slotIds,
     groupIds,
     servers,
-    proxies: decode(tree.proxies, paths.proxies, decodeProxy, "restart that proxy"),
+    proxies: decode(tree.proxies, paths.proxies, decodeProxy, badProxy),
     tasks: tasks.sort((a, b) => compareSequence(a.name, b.name)),
     problems,
   };
+}
+
+function badServer(path: string, problem: string): Problem {
+  const fix = `${removalOf(path)}, then ${CONFIG} server add`;
+  return removable(errorAt(path, problem, fix));
+}
+
+function badTask(path: string, problem: string): Problem {
+  return removable(errorAt(path, problem, removalOf(path), { path }));
+}
+
+function badProxy(path: string, problem: string): Problem {
+  const fix = `restart that proxy; if that process is surely gone, ${removalOf(path)}`;
+  return removable(errorAt(path, problem, fix));
 }
 
 /** The numbers in names like `slot_12`; a name that is spelled otherwise is a problem. */
@@ -141,7 +155,8 @@ function numbersIn(
     if (number !== undefined && number <= max && name === `${prefix}${number}`) numbers.add(number);
     else {
       const problem = `nobody reads "${name}": names here are ${prefix}<number>`;
-      problems.push(warningAt(`${path}/${name}`, problem, "delete it in the coordinator"));
+      const at = `${path}/${name}`;
+      problems.push(removable(warningAt(at, problem, removalOf(at))));
     }
   }
   return numbers;

@@ -37,6 +37,15 @@ export function encodeFailedMaster(record: FailedMaster): string {
   return encodeRecord(SHAPE, record);
 }
 
+/**
+ * Reads one.
+ *
+ * @throws {RecordError} When it is none.
+ */
+export function decodeFailedMaster(json: string): FailedMaster {
+  return decodeRecord(SHAPE, json, "failed master");
+}
+
 /** All failed masters, by address; those that cannot be read are told to `onBad`, and left out. */
 export async function loadFailedMasters(
   store: Store,
@@ -47,7 +56,7 @@ export async function loadFailedMasters(
     const path = store.paths.failedMaster(addr);
     const json = await readIfThere(store, path);
     if (json === undefined) continue;
-    const failed = decodeAt(path, () => decodeRecord(SHAPE, json, "failed master"), onBad);
+    const failed = decodeAt(path, () => decodeFailedMaster(json), onBad);
     if (failed !== undefined) found.set(addr, failed);
   }
   return found;

@@ -18,6 +18,8 @@ export interface Problem {
   readonly fix: string;
   /** What `config check --fix` does about it; left out: an operator must decide. */
   readonly repairs?: readonly Repair[];
+  /** Whether `config check --remove` takes the entry away: it cannot be read; left out: not. */
+  readonly isRemovable?: true;
 }
 
 /** The one right answer to a problem: this entry is written so, or deleted. */
@@ -29,6 +31,16 @@ export interface Repair {
 
 /** How a command is spelled in a piece of advice. */
 export const CONFIG = "codis-proxy config";
+
+/** The command that takes a record away which cannot be read. */
+export function removalOf(path: string): string {
+  return `${CONFIG} check --remove=${path}`;
+}
+
+/** A record that cannot be read, or that nobody reads, and that an operator may take away. */
+export function removable(problem: Problem): Problem {
+  return { ...problem, isRemovable: true };
+}
 
 /** Something is not served, or cannot be changed. */
 export function errorAt(

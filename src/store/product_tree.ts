@@ -29,18 +29,38 @@ export interface ProductTree {
   /** Names only, of the places for answers. */
   readonly responses: readonly string[];
   readonly locks: TreeFolder;
-  /** The intent of a change that is not finished; undefined: none. */
-  readonly intent: string | undefined;
   /** Since when migrations are paused; undefined: they are not. */
   readonly migratePause: string | undefined;
-  readonly sentinels: string | undefined;
   /** Slot rules; undefined: there never were any. */
   readonly slotRules: string | undefined;
-  /** Undefined: no server is in a zone. */
-  readonly serverZones: string | undefined;
   /** Servers whose writes are held off, by address. */
   readonly writeHolds: TreeFolder;
+  /** What else is stored that {@linkcode SINGLE_RECORDS} and {@linkcode RECORD_FOLDERS} name, by whole path. */
+  readonly records: TreeFolder;
 }
+
+/** Entries that hold all of their kind. */
+export const SINGLE_RECORDS = [
+  "intent",
+  "sentinels",
+  "serverZones",
+  "redisUsers",
+  "allowedCommands",
+  "dashboardUsers",
+  "apiTokens",
+  "dashboard",
+  "dashboardStatus",
+  "move",
+  "actionsBefore",
+] as const satisfies readonly (keyof StorePaths)[];
+
+/** Folders with an entry for each record. */
+export const RECORD_FOLDERS = [
+  "actions",
+  "failedMasters",
+  "audit",
+  "outages",
+] as const satisfies readonly (keyof StorePaths)[];
 
 /** The addresses of all servers in a tree. */
 export function serverAddrs({ groups }: ProductTree): string[] {
@@ -83,11 +103,25 @@ export async function loadTree(store: ReadableStore): Promise<ProductTree> {
     actions,
     responses,
     locks: await folderIfThere(store, paths.lock),
-    intent: await readIfThere(store, paths.intent),
     migratePause: await readIfThere(store, paths.migratePause),
-    sentinels: await readIfThere(store, paths.sentinels),
     slotRules: await readIfThere(store, paths.slotRules),
-    serverZones: await readIfThere(store, paths.serverZones),
     writeHolds: await folderIfThere(store, paths.writeHolds),
+    records: await loadRecords(store),
   };
+}
+
+async function loadRecords(store: ReadableStore): Promise<TreeFolder> {
+  const records = new Map<string, string>();
+  for (const name of SINGLE_RECORDS) {
+    const path = store.paths[name];
+    const data = await readIfThere(store, path);
+    if (data !== undefined) records.set(path, data);
+  }
+  for (const name of RECORD_FOLDERS) {
+    const folder = store.paths[name];
+    for (const [each, data] of await folderIfThere(store, folder)) {
+      records.set(`${folder}/${each}`, data);
+    }
+  }
+  return records;
 }

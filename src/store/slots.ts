@@ -8,6 +8,7 @@ import { Turns } from "../base/turns.ts";
 import { READS_MAX } from "../coordinator/read_folder.ts";
 import { SLOT_COUNT } from "../hash/slot_id.ts";
 import { decodeSlot, encodeSlot, NO_GROUP, SLOT_STATUSES, type SlotRecord } from "../model/slot.ts";
+import { RecordError } from "../model/record.ts";
 import { numberedName } from "./paths.ts";
 import {
   folderIfThere,
@@ -48,6 +49,19 @@ export class SlotReader {
   /** Reads these slots, in their order. */
   loadAll(slotIds: readonly number[]): Promise<SlotRecord[]> {
     return Promise.all(slotIds.map((slotId) => this.load(slotId)));
+  }
+
+  /** As {@linkcode SlotReader.loadAll}, without those that are stored and cannot be read. */
+  async loadReadable(slotIds: readonly number[]): Promise<SlotRecord[]> {
+    const all = await Promise.all(slotIds.map(async (slotId) => {
+      try {
+        return [await this.load(slotId)];
+      } catch (error) {
+        if (!(error instanceof RecordError)) throw error;
+        return [];
+      }
+    }));
+    return all.flat();
   }
 }
 

@@ -10,12 +10,12 @@ import { type CheckFindings, checkWithServers, type FoundProblem } from "../../c
 import type { Config } from "../../config/config.ts";
 import { etcd2Problem } from "../../store/etcd2.ts";
 import { errorAt } from "../../store/problem.ts";
-import { repairTree } from "../../store/repair.ts";
+import { removeUnreadable, repairTree } from "../../store/repair.ts";
 import { loadTree } from "../../store/product_tree.ts";
 import type { Store } from "../../store/store.ts";
 import { openServer } from "../parts/redis_servers.ts";
 import { configCommand } from "../parts/config_command.ts";
-import { type Flag, isGiven } from "../parts/subcommand.ts";
+import { type Flag, isGiven, readValue } from "../parts/subcommand.ts";
 import { maskControls } from "../parts/table.ts";
 
 const FIX: Flag = {
@@ -25,15 +25,25 @@ const FIX: Flag = {
   help: "repair what has one right answer; what was repaired is listed first",
 };
 
+const REMOVE: Flag<string> = {
+  name: "remove",
+  value: "path",
+  default: "",
+  help: "take a record away that cannot be read, by its path in the list; what it held is shown",
+  parse: (path) => path,
+};
+
 /** See the header. */
 export const checkCommand = configCommand({
   name: "check",
   summary: "Check the store and its Redis servers for problems. Needs no dashboard.",
   details:
     "The exit code is 1 when there is an error. Servers that do not answer are named, and count as no error.",
-  flags: [FIX],
+  flags: [FIX, REMOVE],
   run: async (values, context) => {
     const store = await context.store();
+    const path = readValue(values, REMOVE);
+    const removed = path === "" ? [] : [{ path, data: await removeUnreadable(store, path) }];
     const repaired = isGiven(values, FIX) ? await repairTree(store) : [];
     const elsewhere = await etcd2Problem(await context.config(), store.coordinator);
     // Otherwise the only finding here would be that nothing is stored.
@@ -48,9 +58,13 @@ export const checkCommand = configCommand({
       json: {
         ...isGiven(values, FIX) &&
           { repaired: repaired.map(({ path, problem }) => ({ path, problem })) },
+        ...removed.length > 0 && { removed },
         ...{ problems, silent_servers },
       },
       text: [
+        ...removed.map(({ path, data }) =>
+          `removed: ${maskControls(`${path}, which held ${data}`)}`
+        ),
         ...repaired.map(({ path, problem }) => `repaired: ${maskControls(`${path}: ${problem}`)}`),
         describeProblems(problems, store.paths.root),
         ...describeSilent(silent_servers),
@@ -78,7 +92,7 @@ function describeProblems(problems: readonly FoundProblem[], root: string): stri
   if (problems.length === 0) return `no problems below ${root}`;
   const lines = problems.map(({ path, severity, problem, fix, fixable }) =>
     `${severity}: ${maskControls(path)}\n    ${maskControls(problem)}\n    → ${fix}` +
-    (fixable ? "\n    → or config check --fix" : "")
+    (fixable && !fix.endsWith("check --fix") ? "\n    → or config check --fix" : "")
   );
   const errors = problems.filter(({ severity }) => severity === "error").length;
   const sum = [countOf(errors, "error"), countOf(problems.length - errors, "warning")].join(", ");

@@ -22,6 +22,7 @@ import {
 } from "../../control/errors.ts";
 import { QueuedMoves } from "../../migration/rebalance/request.ts";
 import { isRefused } from "../../model/audit_entry.ts";
+import { RECORD_ADVICE, RecordError } from "../../model/record.ts";
 import { StoreError } from "../../store/store.ts";
 import { addressOf } from "../access/access_gate.ts";
 import { provenClient } from "../access/passed_on.ts";
@@ -225,7 +226,7 @@ function failureOf(
   if (error instanceof ForceableError) {
     return json({ error: error.message, can_force: true }, 500);
   }
-  const text = error instanceof Error ? error.message : `${error}`;
+  const text = textOf(error);
   const isExpected = error instanceof StoreError || error instanceof UnconfirmedError;
   if (!isNoted && !isExpected) {
     log.error("{method} {path}: {error}", { method, path, error });
@@ -235,6 +236,11 @@ function failureOf(
     status: 500,
     headers: { "content-type": "text/plain; charset=utf-8", "x-content-type-options": "nosniff" },
   });
+}
+
+function textOf(error: unknown): string {
+  if (error instanceof RecordError) return `${error.message}: ${RECORD_ADVICE}`;
+  return error instanceof Error ? error.message : `${error}`;
 }
 
 const JSON_HEADERS = {

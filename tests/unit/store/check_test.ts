@@ -340,7 +340,7 @@ const ROWS: readonly Row[] = [
   },
   {
     name: "a change that nobody has finished",
-    edits: { [PATHS.intent]: "{}" },
+    edits: { [PATHS.intent]: '{"kind":"slot_rules","at":0}' },
     problems: ["warning unfinished_change: a dashboard is at work on a change"],
   },
   {
