@@ -15,6 +15,7 @@ import { ProxyProcess } from "../../support/proxy_process.ts";
 import { runRandomClient } from "../../support/random_client.ts";
 import { RedisModel } from "../../support/redis_model.ts";
 import { RedisServer } from "../../support/redis_server.ts";
+import type { ReplyError } from "../../support/resp_value.ts";
 
 const CLIENTS = Number(Deno.env.get("MODEL_CLIENTS") ?? 60);
 /** Requests of each client. */
@@ -23,7 +24,9 @@ const REQUESTS = 250;
 /** Before a server has said what it knows, a command that the proxy does not know gets another error. */
 async function untilCommandsAreKnown(proxy: ProxyProcess): Promise<void> {
   using client = await proxy.client();
-  await until(async () => `${await client.call("NOSUCH")}`.includes("unknown command"));
+  await until(async () =>
+    (await client.call("NOSUCH") as ReplyError).message.includes("unknown command")
+  );
 }
 
 Deno.test("a model of Redis answers as redis-server itself does", async () => {
