@@ -32,6 +32,9 @@ import { dropKeys, heldKeys, textOfKey } from "./server_keys.ts";
 /** Keys of one round that the target may refuse; with more, the servers do not fit. */
 const STUCK_KEYS_MAX = 100;
 
+/** The slot of the probe key. */
+export const NO_SLOT = -1;
+
 /** Time between two times that slots are told, in milliseconds: not for every key. */
 const COUNT_MS = 50;
 
@@ -120,7 +123,7 @@ export class MigrateCalls {
   /** The keys are moved, by us or by a proxy; their slots hear of it now, or soon. */
   count(keys: readonly MovingKey[]): void {
     for (const { slotId, size } of keys) {
-      if (slotId < 0) continue;
+      if (slotId === NO_SLOT) continue;
       this.#movedKeys[slotId]!++;
       this.#movedBytes[slotId]! += size;
     }
@@ -263,8 +266,11 @@ export class MigrateCalls {
   }
 
   #refused(key: MovingKey, cause: string): void {
-    const text = `key "${textOfKey(key.bytes)}" of database ${key.database} stays at ` +
-      `${this.#context.pair.source}: ${cause}`;
+    // The probe key is none that anybody has to know.
+    const text = key.slotId === NO_SLOT
+      ? cause
+      : `key "${textOfKey(key.bytes)}" of database ${key.database} stays at ` +
+        `${this.#context.pair.source}: ${cause}`;
     if (!this.#stuck.has(key.slotId)) this.#stuck.set(key.slotId, text);
     if (++this.#stuckKeys > STUCK_KEYS_MAX) {
       throw new MoveError(`${this.#stuckKeys} keys cannot be moved, one of them: ${text}`);

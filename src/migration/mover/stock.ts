@@ -29,7 +29,7 @@ import { KeyQueue, type MovingKey } from "./key_queue.ts";
 import { KeySampler } from "./key_sampler.ts";
 import { becomeOnlyMover, endRestores, MOVER_NAME } from "./late_copy_guard.ts";
 import { LoadMeter } from "./load_meter.ts";
-import { MigrateCalls } from "./migrate_calls.ts";
+import { MigrateCalls, NO_SLOT } from "./migrate_calls.ts";
 import {
   type MoveContext,
   MoveError,
@@ -38,6 +38,7 @@ import {
   SLOTS_AT_ONCE,
 } from "./mover.ts";
 import { clearOrphans } from "./orphan_keys.ts";
+import { whyProbeRefused } from "./refused_probe.ts";
 import { type FoundKeys, scanKeys, type SlotKey, type WantedSlots } from "./server_keys.ts";
 
 /** Keys of one SCAN, which keeps the server busy for about 1.7 ms, with few clients for 0.9 ms, with more for 0.25. */
@@ -155,7 +156,7 @@ export class StockMover implements SlotMover {
     try {
       await this.#calls.move([{
         bytes,
-        slotId: -1,
+        slotId: NO_SLOT,
         database: PROBE_DATABASE,
         size: 0,
         isGuess: false,
@@ -164,7 +165,10 @@ export class StockMover implements SlotMover {
       if (this.#migrator.isOpen) await this.#migrator.pipeline([["DEL", bytes]]);
     }
     await this.#target.pipeline([["SELECT", PROBE_DATABASE], ["DEL", bytes]]);
-    for (const cause of this.#calls.stuck.values()) throw new MoveError(cause);
+    const cause = this.#calls.stuck.get(NO_SLOT);
+    if (cause === undefined) return;
+    const { pair } = this.#context;
+    throw new MoveError(await whyProbeRefused(pair, this.#scanner, this.#target, cause));
   }
 
   async clearTarget(

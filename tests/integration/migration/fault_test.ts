@@ -314,3 +314,40 @@ Deno.test("an earlier mover of a source's keys is disconnected when another star
   const end = await stale.call("PING").catch(String);
   assertMatch(String(end), /closed|reset|broken pipe/i);
 });
+
+Deno.test("a target that cannot read the data of the source is told once, with both versions and what to do", async () => {
+  await using source = await RedisServer.start();
+  const refusal = "DUMP payload version or checksum are wrong";
+  let probes = 0;
+  await using target = new FakeRedis(([name = ""]) => {
+    const info = "redis_version:3.2.11\r\nrun_id:of-the-target\r\nrole:master\r\n";
+    switch (name.toUpperCase()) {
+      case "RESTORE":
+        probes++;
+        return `-ERR ${refusal}\r\n`;
+      case "EXISTS":
+      case "DEL":
+        return ":0\r\n";
+      case "PING":
+        return "+PONG\r\n";
+      case "INFO":
+        return `$${info.length}\r\n${info}\r\n`;
+      case "CLIENT":
+        return "$0\r\n\r\n";
+      case "SELECT":
+        return "+OK\r\n";
+    }
+    return `-ERR unknown command '${name}'\r\n`;
+  });
+  using client = await source.client();
+  const info = `${await client.call("INFO", "server")}`;
+  const own = `Redis ${/redis_version:(\S+)/.exec(info)![1]}`;
+  await using migration = await Migration.start([source, target]);
+  await migration.queue.add(SLOT, SLOT, 2, 0);
+  await until(() => probes >= 4);
+  assertEquals(migration.control.events.filter((text) => /wait/.test(text)), [
+    `warning: migration from group 1 to 2 waits: ${target.addr} is Redis 3.2.11, which cannot read the data of ` +
+    `${own}: replace it by ${own} or newer, or move these slots to such a server (the server: ERR ${refusal})`,
+  ]);
+  assertEquals(await migration.slot(SLOT), "online 1");
+});
