@@ -20,6 +20,9 @@ const COMPLETIONS = {
   fish: "usr/share/fish/vendor_completions.d/codis-proxy.fish",
 } as const;
 
+/** Where its documents are. */
+const DOCUMENTS = "usr/share/doc/codis-proxy";
+
 async function output(name: string, ...args: string[]): Promise<string> {
   const { success, stdout, stderr } = await new Deno.Command(name, { args }).output();
   const text = new TextDecoder();
@@ -36,43 +39,67 @@ async function configText(): Promise<string> {
   );
 }
 
+/**
+ * Lays out what the package has in it, but for `DEBIAN/control`.
+ *
+ * @param folder Is there, and empty.
+ * @param completionOf Makes the completion of a shell.
+ */
+export async function layOut(
+  folder: string,
+  program: string,
+  bill: string,
+  completionOf: (shell: string) => Promise<string>,
+): Promise<void> {
+  // A temporary folder is for its owner only, and dpkg would give these rights to `/`.
+  await Deno.chmod(folder, 0o755);
+  const copy = async (from: string, to: string, mode = 0o644) => {
+    await put(folder, to, "");
+    await Deno.copyFile(from, `${folder}/${to}`);
+    await Deno.chmod(`${folder}/${to}`, mode);
+  };
+  await copy(program, "usr/bin/codis-proxy", 0o755);
+  await Deno.symlink("codis-proxy", `${folder}/usr/bin/codis-config`);
+  // No conffile: it has every key, so each version would ask what to do with it, and could not without a terminal.
+  await put(folder, "usr/share/codis-proxy/config.ini", await configText());
+  const unit = "codis-proxy@.service";
+  await copy(`${root}deploy/${unit}`, `usr/lib/systemd/system/${unit}`);
+  for (const [shell, path] of Object.entries(COMPLETIONS)) {
+    await put(folder, path, await completionOf(shell));
+  }
+  for (const part of ["", "decisions/"]) {
+    for (const { name, isFile } of Deno.readDirSync(`${root}docs/${part}`)) {
+      if (!isFile || !name.endsWith(".md")) continue;
+      await copy(`${root}docs/${part}${name}`, `${DOCUMENTS}/${part}${name}`);
+    }
+  }
+  await copy(`${root}LICENSE`, `${DOCUMENTS}/copyright`);
+  for (const name of ["CHANGELOG.md", "SECURITY.md"]) {
+    await copy(`${root}${name}`, `${DOCUMENTS}/${name}`);
+  }
+  await copy(bill, `${DOCUMENTS}/codis-proxy.cdx.json`);
+  for (const script of ["postinst", "prerm", "postrm"]) {
+    await copy(`${root}deploy/debian/${script}`, `DEBIAN/${script}`, 0o755);
+  }
+}
+
+async function put(folder: string, path: string, text: string, mode = 0o644): Promise<void> {
+  const whole = `${folder}/${path}`;
+  await Deno.mkdir(whole.replace(/\/[^/]*$/, ""), { recursive: true, mode: 0o755 });
+  await Deno.writeTextFile(whole, text);
+  await Deno.chmod(whole, mode);
+}
+
 async function main(): Promise<void> {
   const folder = await Deno.makeTempDir({ prefix: "codis-deb-" });
   try {
-    const put = async (path: string, text: string, mode = 0o644) => {
-      const whole = `${folder}/${path}`;
-      await Deno.mkdir(whole.replace(/\/[^/]*$/, ""), { recursive: true });
-      await Deno.writeTextFile(whole, text);
-      await Deno.chmod(whole, mode);
-    };
-    const copy = async (from: string, to: string, mode = 0o644) => {
-      await put(to, "");
-      await Deno.copyFile(`${root}${from}`, `${folder}/${to}`);
-      await Deno.chmod(`${folder}/${to}`, mode);
-    };
-    await copy("dist/codis-proxy", "usr/bin/codis-proxy", 0o755);
-    await Deno.symlink("codis-proxy", `${folder}/usr/bin/codis-config`);
-    // No conffile: it has every key, so each version would ask what to do with it, and could not without a terminal.
-    await put("usr/share/codis-proxy/config.ini", await configText());
-    const unit = "codis-proxy@.service";
-    await copy(`deploy/${unit}`, `usr/lib/systemd/system/${unit}`);
-    for (const [shell, path] of Object.entries(COMPLETIONS)) {
-      await put(path, await output(program, "completion", shell));
-    }
-    const documents = "usr/share/doc/codis-proxy";
-    for (const { name, isFile } of Deno.readDirSync(`${root}docs`)) {
-      if (isFile && name.endsWith(".md")) await copy(`docs/${name}`, `${documents}/${name}`);
-    }
-    await copy("LICENSE", `${documents}/copyright`);
-    await copy("CHANGELOG.md", `${documents}/CHANGELOG.md`);
-    await copy("dist/codis-proxy.cdx.json", `${documents}/codis-proxy.cdx.json`);
-    for (const script of ["postinst", "prerm", "postrm"]) {
-      await copy(`deploy/debian/${script}`, `DEBIAN/${script}`, 0o755);
-    }
+    const bill = `${root}dist/codis-proxy.cdx.json`;
+    await layOut(folder, program, bill, (shell) => output(program, "completion", shell));
     const kib = (await output("du", "-ks", folder)).split("\t")[0];
     const architecture = ARCHITECTURES[Deno.build.arch];
     const control = await Deno.readTextFile(`${root}deploy/debian/control`);
     await put(
+      folder,
       "DEBIAN/control",
       control.replace("@VERSION@", version).replace("@ARCHITECTURE@", architecture)
         .replace("@KIB@", `${kib}`),
@@ -95,4 +122,4 @@ async function main(): Promise<void> {
   }
 }
 
-await main();
+if (import.meta.main) await main();

@@ -5,6 +5,9 @@
 # start runs them from there, in place of this shell. Folders are tried in this order: under
 # XDG_CACHE_HOME, under ~/.cache, under TMPDIR or /tmp. What root has unpacked, as into an image, is
 # used by all users, and may be on a disk that nobody can write to.
+#
+# Each process holds a shared lock on the folder that it runs from. Who unpacks another version removes
+# those that nobody holds and that were not started for a day: two versions of an upgrade both stay.
 
 set -eu
 
@@ -40,6 +43,32 @@ unpack() {
   trap - EXIT INT TERM HUP
 }
 
+# Removes what other versions have unpacked beside $1; see the top. It needs to be sure, and goes without otherwise.
+clean() {
+  command -v flock >/dev/null && command -v find >/dev/null && [ -e /proc/self/exe ] || return 0
+  for old in "${1%/*}"/????????????????; do
+    [ "$old" != "$1" ] && [ -d "$old" ] && [ ! -L "$old" ] && [ -O "$old" ] || continue
+    if [ -f "$old/.lock" ]; then
+      [ -n "$(find "$old/.lock" -mtime +0)" ] || continue
+    else
+      # An earlier launcher made it, which held no lock.
+      [ -n "$(find "$old" -prune -mtime +29)" ] || continue
+    fi
+    ! is_run "$old" || continue
+    # Who starts it at this moment waits for the lock, finds nothing, and unpacks it again.
+    (exec 8>>"$old/.lock" && flock -n -x 8 && rm -rf "$old") || true
+  done
+}
+
+# Whether a process runs from a folder, as far as this user can see.
+is_run() {
+  for exe in /proc/[0-9]*/exe; do
+    # shellcheck disable=SC3013 # every shell that is sh on Linux knows -ef
+    [ ! "$exe" -ef "$1/deno" ] || return 0
+  done
+  return 1
+}
+
 # Whether the folder of root holds the program, and root only can write to it.
 is_roots() {
   for file in $files; do [ -f "$1/$file" ] || return 1; done
@@ -61,17 +90,32 @@ prepare() {
   (umask 077 && mkdir "$app" 2>/dev/null) || { [ -d "$app" ] && [ ! -L "$app" ]; } || return 1
   [ -O "$app" ] && [ -w "$app" ] || return 1
   for file in $files; do
-    [ -f "$app/$file" ] || { unpack "$app"; return; }
+    [ -f "$app/$file" ] || { unpack "$app" && { clean "$app" || true; }; return; }
   done
 }
 
-app=
+# Holds the folder until the program ends, if it can be held; fails when it was removed meanwhile.
+hold() {
+  # That it was started is known by the time of this file.
+  (: >"$app/.lock") 2>/dev/null || true
+  if [ -r "$app/.lock" ] && command -v flock >/dev/null; then
+    exec 9<"$app/.lock"
+    flock -s 9 || true
+  fi
+  for file in $files; do [ -f "$app/$file" ] || return 1; done
+}
+
 # A subshell, so that what goes wrong in one folder is forgotten in the next.
 use() { ! (prepare "$1") || app="$1/$id"; }
-[ -z "${XDG_CACHE_HOME-}" ] || use "$XDG_CACHE_HOME/codis-proxy"
-[ -n "$app" ] || [ -z "${HOME-}" ] || use "$HOME/.cache/codis-proxy"
-[ -n "$app" ] || use "${TMPDIR:-/tmp}/codis-proxy-$(id -u)"
-[ -n "$app" ] || fail "no folder to unpack into: set XDG_CACHE_HOME to one that can be written to"
+choose() {
+  app=
+  [ -z "${XDG_CACHE_HOME-}" ] || use "$XDG_CACHE_HOME/codis-proxy"
+  [ -n "$app" ] || [ -z "${HOME-}" ] || use "$HOME/.cache/codis-proxy"
+  [ -n "$app" ] || use "${TMPDIR:-/tmp}/codis-proxy-$(id -u)"
+  [ -n "$app" ] || fail "no folder to unpack into: set XDG_CACHE_HOME to one that can be written to"
+}
+choose
+hold || { choose && hold; } || fail "$app was removed while this started: start it again"
 
 # What Deno keeps between starts, compiled code above all, lies beside the program.
 : "${DENO_DIR:=$app/cache}"

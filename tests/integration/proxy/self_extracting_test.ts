@@ -74,7 +74,7 @@ Deno.test("the one-file program runs on a machine that has nothing", async (t) =
     const names = [...Deno.readDirSync(`${home}/.cache/codis-proxy/${app!.name}`)].map((entry) =>
       entry.name
     );
-    assertEquals(names.filter((name) => name !== "cache").sort(), ["deno", "main.js"]);
+    assertEquals(names.filter((name) => name !== "cache").sort(), [".lock", "deno", "main.js"]);
   });
 
   await t.step("the exit code is the program's, and so is the process", async () => {
@@ -83,6 +83,53 @@ Deno.test("the one-file program runs on a machine that has nothing", async (t) =
     await child.waitFor(() => child.stdout.includes("waiting"));
     assertEquals((await child.end("SIGTERM")).code, 7);
   });
+
+  await t.step(
+    "versions that nobody uses any more are removed, and those of an upgrade stay",
+    async () => {
+      const shelf = `${folder}/versions`;
+      const unpacked = `${shelf}/.cache/codis-proxy`;
+      const ids = () => [...Deno.readDirSync(unpacked)].map(({ name }) => name).sort();
+      /** The same content as another version: the folder is named after what the launcher says. */
+      const version = async (id: string): Promise<string> => {
+        const bytes = await Deno.readFile(file);
+        const at = new TextDecoder("latin1").decode(bytes.subarray(0, 4096)).indexOf("\nid=") + 4;
+        bytes.set(new TextEncoder().encode(id), at);
+        await Deno.writeFile(`${folder}/${id}`, bytes, { mode: 0o755 });
+        return `${folder}/${id}`;
+      };
+      const daysAgo = (days: number) => new Date(Date.now() - days * 86_400_000 - 60_000);
+      const [first, second, third, fourth] = ["1", "2", "3", "4"].map((digit) =>
+        digit.repeat(16)
+      ) as [
+        ...[string, string, string, string],
+      ];
+      const HOME = shelf;
+      const runs = start(await version(first), ["wait"], { HOME });
+      await runs.waitFor(() => runs.stdout.includes("waiting"));
+      await Deno.utime(`${unpacked}/${first}/.lock`, daysAgo(400), daysAgo(400));
+      // As from a launcher of before, and something that is none of ours.
+      for (
+        const [name, days] of [["a".repeat(16), 29], ["b".repeat(16), 30], ["other", 99]] as const
+      ) {
+        await Deno.mkdir(`${unpacked}/${name}`);
+        await Deno.utime(`${unpacked}/${name}`, daysAgo(days), daysAgo(days));
+      }
+      // While the first runs, the second takes over.
+      assertEquals((await run(await version(second), [], { HOME })).code, 0);
+      assertEquals(ids(), [first, second, "a".repeat(16), "other"]);
+      await runs.end("SIGTERM");
+      assertEquals((await run(await version(third), [], { HOME })).code, 0);
+      assertEquals(ids(), [second, third, "a".repeat(16), "other"]);
+      // One that is started again counts as used.
+      for (const id of [second, third]) {
+        await Deno.utime(`${unpacked}/${id}/.lock`, daysAgo(1), daysAgo(1));
+      }
+      assertEquals((await run(`${folder}/${third}`, [], { HOME })).code, 0);
+      assertEquals((await run(await version(fourth), [], { HOME })).code, 0);
+      assertEquals(ids(), [third, fourth, "a".repeat(16), "other"]);
+    },
+  );
 
   await t.step("by the name of Codis 2.0's codis-config it is that", async () => {
     const link = `${folder}/codis-config`;
