@@ -24,6 +24,7 @@ import { LostAddress } from "./lost_address.ts";
 import type { Lateness } from "./reply_deadline.ts";
 import { ReplySemaphore } from "./reply_semaphore.ts";
 import { ServerCommands } from "./server_commands.ts";
+import { ServerFunctions } from "./server_functions.ts";
 import { ServerVersion } from "./server_version.ts";
 import { UnblockSupport } from "./unblock_support.ts";
 import { UploadTurns } from "./upload_turns.ts";
@@ -81,6 +82,7 @@ export class Server implements BackendHost<Backend> {
   /** Whether it can be told to unblock a connection. */
   readonly unblocking = new UnblockSupport(this);
   readonly commands = new ServerCommands(this);
+  readonly functions = new ServerFunctions(this);
   /** How much of large replies it is asked for at once. */
   readonly largeReplies: ReplySemaphore;
   /** The same for clients of whose replies little is known. */
@@ -414,6 +416,7 @@ export class Server implements BackendHost<Backend> {
     this.lateCopies.stop();
     this.version.stop();
     this.commands.stop();
+    this.functions.stop();
     for (const backend of [...this.backends()]) backend.close();
     this.#shared.fill(undefined);
     this.#movers.fill(undefined);

@@ -24,6 +24,7 @@ import {
   wrongArity,
 } from "../errors.ts";
 import type { RouterShared } from "../shared.ts";
+import { refusedLibraries } from "./libraries.ts";
 import { refusedAccess } from "./refused_access.ts";
 import { isPlacedByArguments } from "./script_keys.ts";
 import { refuseUndeclared } from "./undeclared_keys.ts";
@@ -83,7 +84,7 @@ export function admit(
       if (command.isDestructive && !shared.options.destructiveCommands) {
         return notAllowed(command.name, "destructive_commands is off in the proxy's configuration");
       }
-      return shared.refusal;
+      return shared.refusal || refusedLibraries(command, shared.slots);
     case "local":
       if (command.isClusterCommand && !shared.options.clusterMode) return NO_CLUSTER;
       if (command.isServerCommand) {

@@ -26,6 +26,7 @@ import { admit } from "./admit.ts";
 import { fanOut } from "./fan_out.ts";
 import { forward, forwardByKey } from "./forward.ts";
 import { fits, learnedCommand } from "./learn.ts";
+import { waitsForMasters } from "./libraries.ts";
 import { mayBeShown, refuseToMonitor, waitsForPause } from "./oversight.ts";
 import { logRefusedAccess } from "./refused_access.ts";
 import { publish } from "./publish.ts";
@@ -107,6 +108,10 @@ function dispatchCommand(
   const command = fits(known, parser) ? known : learnedCommand(client, known, parser);
   if (command === null) return; // it waits, or is answered
   if (command?.caution === "function" && waitsForFunctions(client, parser)) {
+    client.credit.isRefused = true; // it is dispatched again
+    return;
+  }
+  if (command?.merge === "all_succeeded" && waitsForMasters(client, command)) {
     client.credit.isRefused = true; // it is dispatched again
     return;
   }

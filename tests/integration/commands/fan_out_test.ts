@@ -5,7 +5,8 @@
  */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { answerNothing, FakeRedis } from "../../support/fake_redis.ts";
+import { until } from "../../support/deadline.ts";
+import { answerLikeCodis, answerNothing, FakeRedis } from "../../support/fake_redis.ts";
 import { RedisServer } from "../../support/redis_server.ts";
 import type { RespClient, Word } from "../../support/resp_client.ts";
 import { ReplyError, type RespValue } from "../../support/resp_value.ts";
@@ -223,6 +224,37 @@ Deno.test("a function that was loaded can be called on every server, and deleted
   await client.call("FUNCTION", "LOAD", code);
   assertEquals(await client.call("FUNCTION", "FLUSH"), "OK");
   assertEquals(await client.call("FUNCTION", "LIST"), []);
+});
+
+Deno.test("libraries are loaded at no master as long as one of them is too old for functions", async () => {
+  await using redis = await RedisServer.start();
+  let isOld = true;
+  await using old = new FakeRedis((words) => {
+    if (words[0] !== "FUNCTION" || isOld) return answerLikeCodis(words);
+    return words[1] === "LIST" ? "*0\r\n" : "$3\r\nlib\r\n";
+  });
+  await using proxy = await RouterServer.start({ servers: [redis, old] });
+  using client = await proxy.client();
+  using direct = await redis.client();
+  const code = "#!lua name=lib\nredis.register_function('f', function() return 1 end)";
+  const refusal = new RegExp(
+    `^ERR FUNCTION LOAD is not done at any master: ${old.addr} knows no functions, which need Redis 7 or newer$`,
+  );
+  assertError(await client.call("FUNCTION", "LOAD", code), refusal);
+  assertError(await client.call("FUNCTION", "RESTORE", "payload"), /^ERR FUNCTION RESTORE is not/);
+  await client.call("MULTI");
+  assertError(await client.call("FUNCTION", "LOAD", code), refusal);
+  assertError(await client.call("EXEC"), /^EXECABORT/);
+  assertEquals(await direct.call("FUNCTION", "LIST"), []);
+  // What was there before can be taken away.
+  await direct.call("FUNCTION", "LOAD", code);
+  await client.call("FUNCTION", "DELETE", "lib");
+  assertEquals(await direct.call("FUNCTION", "LIST"), []);
+  // Another server comes back at that address.
+  isOld = false;
+  old.disconnectAll();
+  await until(async () => await client.call("FUNCTION", "LOAD", "REPLACE", code) === "lib");
+  assertEquals(((await direct.call("FUNCTION", "LIST")) as RespValue[]).length, 1);
 });
 
 Deno.test("with destructive_commands off nothing that destroys is let through, and the rest is", async () => {
