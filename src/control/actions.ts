@@ -92,7 +92,8 @@ export function keepNewestActions(store: Store, keep: number): () => void {
 }
 
 /**
- * Removes all that are older than `seconds`, and answers that have no action.
+ * Removes all that are older than `seconds`, but the newest, and answers that have no action. The newest says
+ * how far actions are numbered: proxies that do not find it take the store for an older copy.
  *
  * @returns How many actions were removed.
  */
@@ -100,7 +101,7 @@ export async function removeActionsBefore(store: Store, seconds: number): Promis
   return await withLock(store, "gc of actions", async () => {
     const oldest = Date.now() / 1000 - seconds;
     const old: string[] = [];
-    for (const name of await loadActionNames(store)) {
+    for (const name of (await loadActionNames(store)).slice(0, -1)) {
       const action = await loadAction(store, name).catch(() => undefined);
       if (action !== undefined && Number(action.ts) >= oldest) break;
       old.push(name);

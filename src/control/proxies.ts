@@ -183,8 +183,14 @@ export async function reasonOf(proxy: ProxyRecord): Promise<string> {
     return `it does not answer on ${proxy.debug_var_addr}: ${causeOfFetch(error)}`;
   }
   if (answer.kind === "codis2") return "a Codis 2.0 proxy does not say why";
-  const { draining } = answer.stats;
-  if (draining.length === 0) return "it waits for no request; its coordinator may be slow";
+  const { draining, stale_seconds } = answer.stats;
+  if (draining.length === 0) {
+    return stale_seconds > 0
+      ? `it has not been online at the coordinator for ${
+        Math.round(stale_seconds)
+      } s: its log says why`
+      : "no request holds it up, and it has not confirmed yet: its log says what it does with the action";
+  }
   const shown = draining.slice(0, 3).map(({ slot_id, backend, in_flight }) =>
     `slot ${slot_id} waits for ${countOf(in_flight, "request")} in flight at ${backend}`
   );

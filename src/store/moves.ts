@@ -11,9 +11,17 @@
  * @module
  */
 
+import { BadVersionError, NoNodeError } from "../coordinator/errors.ts";
 import type { Config } from "../config/config.ts";
 import { decodeProductMove, type ProductMove, type StoreAddress } from "../model/product_move.ts";
-import { type ReadableStore, readIfThere, StoreError } from "./store.ts";
+import {
+  createIfMissing,
+  LEAF,
+  type ReadableStore,
+  readIfThere,
+  type Store,
+  StoreError,
+} from "./store.ts";
 
 /** Reads the note of a store; `undefined`: the product is there and nowhere else. */
 export async function loadMove(store: ReadableStore): Promise<ProductMove | undefined> {
@@ -86,4 +94,26 @@ function fullPath(dir: string): string {
  */
 export async function loadActionsBefore(store: ReadableStore): Promise<number> {
   return Number(await readIfThere(store, store.paths.actionsBefore) ?? 0);
+}
+
+/**
+ * The same after a store was set back to an older copy, in which actions have lower numbers: notes there how far
+ * they were numbered, unless another proxy has noted as much.
+ *
+ * @param least The lowest number that is right.
+ */
+export async function raiseActionsBefore(store: Store, least: number): Promise<void> {
+  const { coordinator, paths } = store;
+  for (;;) {
+    try {
+      const { data, version } = await coordinator.read(paths.actionsBefore);
+      if (Number(data) < least) await coordinator.write(paths.actionsBefore, `${least}`, version);
+      return;
+    } catch (error) {
+      if (error instanceof BadVersionError) continue;
+      if (!(error instanceof NoNodeError)) throw error;
+    }
+    if (least <= 0) return;
+    if (await createIfMissing(store, paths.actionsBefore, `${least}`, LEAF)) return;
+  }
 }

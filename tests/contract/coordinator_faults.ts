@@ -222,6 +222,39 @@ function testFaults(remote: RemoteCoordinator, test: Register): void {
     }
   });
 
+  test("goes on with a server that was set back to an older copy, and changed since", async () => {
+    await remote.empty();
+    await using relay = TcpRelay.start(server.port);
+    const session = await remote.open({ ports: [relay.port] });
+    try {
+      await session.create("/data", "old");
+      await session.create("/names/old", "");
+      const data = session.watchData("/data");
+      const names = session.watchChildren("/names");
+      await firstOf(data, (entry) => entry?.data === "old");
+      await server.stop();
+      await server.backUp();
+      await server.restart();
+      await until(() => session.write("/data", "new").then(() => true, () => false));
+      await session.create("/names/new", "");
+      await firstOf(data, (entry) => entry?.data === "new");
+      await firstOf(names, ({ length }) => length === 2);
+      relay.stall();
+      await server.stop();
+      await server.setBack();
+      await server.restart();
+      // Its changes are numbered beyond those that the session has seen.
+      const other = await remote.open();
+      for (let i = 0; i < 50; i++) await other.create(`/others/${i}`, "");
+      await other.close();
+      relay.resume();
+      await firstOf(data, (entry) => entry?.data === "old");
+      await firstOf(names, (all) => all.join() === "old");
+    } finally {
+      await session.close();
+    }
+  });
+
   test("opens at whichever of its servers answers", async () => {
     await using silent = TcpRelay.start(server.port);
     silent.stall();

@@ -109,6 +109,17 @@ export abstract class DaemonServer implements AsyncDisposable {
     await Deno.remove(`${this.folder}/data`, { recursive: true });
   }
 
+  /** Copies all that it has stored, as a backup; it must not be running. */
+  async backUp(): Promise<void> {
+    await copyFolder(`${this.folder}/data`, `${this.folder}/backup`);
+  }
+
+  /** Sets all that it has stored back to the backup; it must not be running. */
+  async setBack(): Promise<void> {
+    await this.wipe();
+    await copyFolder(`${this.folder}/backup`, `${this.folder}/data`);
+  }
+
   /** Stops it for a while without ending it: connections stay open and nothing is answered. */
   async pause(): Promise<void> {
     await this.#daemon?.pause();
@@ -123,5 +134,14 @@ export abstract class DaemonServer implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill();
     await Deno.remove(this.folder, { recursive: true });
+  }
+}
+
+async function copyFolder(from: string, to: string): Promise<void> {
+  const { mode } = await Deno.stat(from);
+  await Deno.mkdir(to, { mode: (mode ?? 0o700) & 0o777 });
+  for await (const { name, isDirectory } of Deno.readDir(from)) {
+    if (isDirectory) await copyFolder(`${from}/${name}`, `${to}/${name}`);
+    else await Deno.copyFile(`${from}/${name}`, `${to}/${name}`);
   }
 }

@@ -36,7 +36,7 @@ const SECONDS: Flag<number> = {
   name: "s",
   value: "seconds",
   default: "",
-  help: "keep the actions of the last <seconds>",
+  help: "keep the actions of the last <seconds>, and the newest",
   parse: (text) => parseWhole(text, "an age in seconds", 0, SECONDS_MAX),
 };
 

@@ -2,11 +2,11 @@
  * A part of etcd's key space that is watched: its value, and a stream of what changes it.
  *
  *     load: value at revision R ──► stream from R + 1 ──► each change ──► value to all watches
- *       ▲                             │    ▲
- *       │                             │    └── broken, or old enough: from where it was
- *       └── R is forgotten (compacted), or etcd is behind it (another store, an older copy)
+ *       ▲                             │
+ *       └───── broken, or old enough ─┘
  *
- * A stream that is silent may be dead; so none gets old: the next one takes up where it ended.
+ * A stream that is silent may be dead; so none gets old. Meanwhile etcd may have been set back to an older copy, and
+ * be beyond R again: so behind each stream the value is read anew, and watches are told if it is another one.
  *
  * @module
  */
@@ -59,6 +59,8 @@ export class EtcdWatchedRange<T> {
   readonly #backoff = new Backoff(RETRY);
   /** The value, and the first revision that is not in it yet. */
   #current: { readonly value: T; readonly next: number } | undefined;
+  /** The value that the watches got last. */
+  #pushed: { readonly value: T } | undefined;
   #isRunning = false;
   #over: AbortController | undefined;
   #pausing = new AbortController();
@@ -96,7 +98,8 @@ export class EtcdWatchedRange<T> {
     this.#isRunning = true;
     while (this.#watches.size > 0) {
       try {
-        if (this.#current === undefined) this.#jump(await this.#source.load());
+        this.#current = undefined;
+        this.#jump(await this.#source.load());
         await this.#follow();
         this.#backoff.reset();
       } catch (error) {
@@ -110,6 +113,7 @@ export class EtcdWatchedRange<T> {
 
   #stop(): void {
     this.#current = undefined;
+    this.#pushed = undefined;
     this.#over?.abort(NO_WATCHES);
     this.#pausing.abort();
     this.#source.onIdle();
@@ -123,10 +127,12 @@ export class EtcdWatchedRange<T> {
         watch.push(this.#current.value);
       } else if (this.#watches.size > 0) {
         this.#jump(loaded);
+        watch.push(loaded.value);
       }
     } catch {
       // The loop loads it for all of them, as soon as it can.
       this.#current = undefined;
+      this.#pushed = undefined;
       this.#over?.abort(MUST_LOAD);
     }
   }
@@ -135,7 +141,7 @@ export class EtcdWatchedRange<T> {
   #jump({ value, revision }: { value: T; revision: number }): void {
     if (this.#current !== undefined && revision < this.#current.next) return;
     this.#current = { value, next: revision + 1 };
-    this.#push(value);
+    if (this.#pushed === undefined || !isSame(this.#pushed.value, value)) this.#push(value);
   }
 
   /** Follows one stream until it is old; throws when it breaks. */
@@ -182,6 +188,7 @@ export class EtcdWatchedRange<T> {
   }
 
   #push(value: T): void {
+    this.#pushed = { value };
     for (const watch of this.#watches) watch.push(value);
   }
 
@@ -189,4 +196,9 @@ export class EtcdWatchedRange<T> {
     this.#pausing = new AbortController();
     return sleep(ms, this.#pausing.signal);
   }
+}
+
+/** Whether two values are alike: entries, or names. */
+function isSame(a: unknown, b: unknown): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
 }

@@ -16,6 +16,10 @@
  * The answer goes out only when no request to an old owner is in flight any more: it is on this that
  * the dashboard relies.
  *
+ * A store in which the newest action that we know is not there, or is another one, was set back to an older copy,
+ * or its actions were removed by hand. New actions may have lower numbers there, and what we have read may not
+ * hold. So all of it is read anew, and then what is for us and not answered is done as ever.
+ *
  * @module
  */
 
@@ -25,17 +29,23 @@ import { sleep } from "../../base/sleep.ts";
 import { SYSTEM_TIMERS, type Timers } from "../../base/timers.ts";
 import { ClosedError, CoordinatorError } from "../../coordinator/errors.ts";
 import type { Watch } from "../../coordinator/watch.ts";
-import type { ActionOf, ActionRecord, ActionType } from "../../model/action.ts";
 import { isSameLife, type ProxyLife, type ProxyRecord } from "../../model/proxy.ts";
 import {
+  type ActionOf,
+  type ActionRecord,
+  type ActionType,
+  decodeAction,
+} from "../../model/action.ts";
+import {
   answerAction,
-  loadAction,
+  findUnanswered,
   loadActionNames,
+  loadActionText,
   watchActionNames,
 } from "../../store/actions.ts";
-import { loadActionsBefore } from "../../store/moves.ts";
+import { loadActionsBefore, raiseActionsBefore } from "../../store/moves.ts";
 import { compareSequence, sortSequence } from "../../store/sequence.ts";
-import type { Store } from "../../store/store.ts";
+import { type Store, StoreError } from "../../store/store.ts";
 import type { OtherProcess } from "../upgrade/other_process.ts";
 import type { ReplicaLoader } from "./replica_loader.ts";
 import type { RuleLoader } from "./rule_loader.ts";
@@ -55,6 +65,14 @@ export interface FollowerOptions {
   record(): ProxyRecord;
   /** The action of this number is done with, for us or not, and so are all before it. */
   finished(number: number): void;
+  /** The store is not what it was: reads the whole table, as at the start; resolves when it is in force. */
+  readAnew(): Promise<void>;
+}
+
+/** The actions in the store, oldest first, and what the newest says. */
+interface ActionsThere {
+  readonly names: readonly string[];
+  readonly newest: string | undefined;
 }
 
 type Loaders = Pick<FollowerOptions, "slots" | "rules" | "users" | "replicas">;
@@ -85,6 +103,9 @@ const APPLIERS: Appliers = {
   redis_users: async ({ users }) => await users?.reload(),
 };
 
+/** Newest actions of a store that was set back among which are those to answer: more than are under way at once. */
+const OPEN_MAX = 64;
+
 /** Waits between two tries to reach the store. */
 const RETRY = { firstMs: 50, maxMs: 3_000 };
 
@@ -97,6 +118,8 @@ export class ActionFollower {
   readonly #timers: Timers;
   /** The newest action that is done with; nothing before the first, whose number is 0. */
   #last: string | undefined;
+  /** What that one says, by which the store is known again; nothing: that is not known. */
+  #lastText: string | undefined;
   /** The action at hand, or the last one. */
   #inHand = "";
   /** How far actions were numbered before the product came to this store. */
@@ -105,6 +128,7 @@ export class ActionFollower {
   #moves: number | undefined;
   #waiters: { readonly name: string; readonly resolve: () => void }[] = [];
   #watch: Watch<readonly string[]> | undefined;
+  #unlisten = () => {};
   #running: Promise<void> = Promise.resolve();
   readonly #stopping = new AbortController();
 
@@ -144,11 +168,26 @@ export class ActionFollower {
   async baseline(): Promise<void> {
     const { moves } = this.#store.coordinator;
     const before = await loadActionsBefore(this.#store);
-    const last = (await loadActionNames(this.#store)).at(-1);
+    const there = await this.#actionsThere();
     this.#moves = moves;
-    this.#inHand = "";
     this.#before = before;
-    this.#last = last;
+    this.#beginBehind(there);
+  }
+
+  #beginBehind({ names, newest }: ActionsThere): void {
+    this.#inHand = "";
+    this.#last = names.at(-1);
+    this.#lastText = newest;
+  }
+
+  async #actionsThere(): Promise<ActionsThere> {
+    for (;;) {
+      const names = await loadActionNames(this.#store);
+      if (names.length === 0) return { names, newest: undefined };
+      const newest = await loadActionText(this.#store, names.at(-1)!);
+      // Else it was removed since.
+      if (newest !== undefined) return { names, newest };
+    }
   }
 
   /**
@@ -173,27 +212,96 @@ export class ActionFollower {
   start(): void {
     this.#watch = watchActionNames(this.#store);
     this.#running = this.#follow(this.#watch);
+    this.#unlisten = this.#store.coordinator.onState((state) => {
+      if (state === "connected") this.#followAnew();
+    });
   }
 
   /** Ends following; resolves when the action at hand, if any, is done with. */
   async stop(): Promise<void> {
+    this.#unlisten();
     this.#watch?.close();
     this.#watch = undefined;
     this.#stopping.abort();
     await this.#running;
   }
 
+  /** The servers were away, and may have come back with an older copy: looks at all actions again. */
+  #followAnew(): void {
+    if (this.#watch === undefined) return;
+    this.#watch.close();
+    const watch = this.#watch = watchActionNames(this.#store);
+    this.#running = this.#running.then(() => this.#follow(watch));
+  }
+
   async #follow(watch: Watch<readonly string[]>): Promise<void> {
+    let isFirst = true;
     for await (const names of watch) {
       const moves = this.#moves;
-      for (const name of sortSequence(names)) {
+      const open = await this.#namesToDo(names, isFirst);
+      isFirst = false;
+      for (const name of open) {
         if (this.#watch !== watch) return;
         if (this.#moves !== moves) break;
-        if (this.#isPast(name)) continue;
         this.#inHand = name;
         await this.#finish(name);
       }
     }
+  }
+
+  /** Which actions of the store are to be done, oldest first; a store that was set back is read anew before. */
+  async #namesToDo(names: readonly string[], isFirst: boolean): Promise<readonly string[]> {
+    const backoff = new Backoff(RETRY);
+    const newer = sortSequence(names).filter((name) => !this.#isPast(name));
+    const isKnown = this.#last === undefined || names.includes(this.#last);
+    if (isKnown && !isFirst && newer.length > 0) return newer;
+    while (this.#watch !== undefined && this.#store.coordinator.moves === this.#moves) {
+      try {
+        return await this.#isSetBack() ? await this.#readAnew() : newer;
+      } catch (error) {
+        if (!(error instanceof CoordinatorError) || error instanceof ClosedError) throw error;
+        log.debug("actions not looked at yet, trying again: {error}", { error });
+        await sleep(backoff.nextMs(), this.#stopping.signal, this.#timers);
+      }
+    }
+    return newer;
+  }
+
+  // -- a store that was set back --
+
+  /** Whether the newest action that we know is not in the store any more, or is another one. */
+  async #isSetBack(): Promise<boolean> {
+    if (this.#last === undefined) return false;
+    const text = await loadActionText(this.#store, this.#last);
+    return text === undefined || (this.#lastText !== undefined && text !== this.#lastText);
+  }
+
+  /**
+   * Takes the store as it is, and goes on numbering where we were.
+   *
+   * @returns The actions that are for us and that we have not answered, oldest first.
+   */
+  async #readAnew(): Promise<readonly string[]> {
+    const [known, number] = [this.last, this.numberOf(this.last)];
+    const there = await this.#actionsThere();
+    log.warn(
+      "action {known}, which is in force here, is not in the coordinator any more: it was set back to an older " +
+        "copy, or actions were removed by hand; holding requests until slots are read from it",
+      { known },
+    );
+    const own = this.#options.record();
+    const open = await findUnanswered(
+      this.#store,
+      there.names.slice(-OPEN_MAX),
+      own.id,
+      ({ receivers }) => isReceiver(receivers, own),
+    );
+    await raiseActionsBefore(this.#store, number - Number(there.names.at(-1) ?? 0));
+    this.#before = await loadActionsBefore(this.#store);
+    this.#beginBehind(there);
+    await Promise.race([this.#options.readAnew(), aborted(this.#stopping.signal)]);
+    for (const { resolve } of this.#waiters.splice(0)) resolve();
+    return open;
   }
 
   /** Does one action, however often it takes. */
@@ -202,10 +310,10 @@ export class ActionFollower {
     const moves = this.#moves;
     while (this.#watch !== undefined) {
       try {
-        await this.#doOnce(name);
+        const text = await this.#doOnce(name);
         if (this.#moves !== moves) return;
         this.#options.other.haveApplied(name);
-        this.#isDone(name);
+        this.#isDone(name, text);
         return this.#options.finished(this.numberOf(name));
       } catch (error) {
         if (error instanceof ClosedError || this.#moves !== moves) return;
@@ -220,20 +328,23 @@ export class ActionFollower {
     }
   }
 
-  #isDone(name: string): void {
-    this.#last = name;
+  #isDone(name: string, text?: string): void {
+    if (!this.#isPast(name)) [this.#last, this.#lastText] = [name, text];
     const done = this.#waiters.filter((waiter) => this.#isPast(waiter.name));
     this.#waiters = this.#waiters.filter((waiter) => !done.includes(waiter));
     for (const { resolve } of done) resolve();
   }
 
-  async #doOnce(name: string): Promise<void> {
+  /** Returns what the action says. */
+  async #doOnce(name: string): Promise<string> {
     const { moves } = this.#store.coordinator;
-    const action = await loadAction(this.#store, name);
+    const text = await loadActionText(this.#store, name);
+    if (text === undefined) throw new StoreError(`action ${name} is not found`);
+    const action = decodeAction(text);
     const own = this.#options.record();
     if (!isReceiver(action.receivers, own)) {
       log.debug("action {name} is not for us", { name });
-      return;
+      return text;
     }
     const { other } = this.#options;
     const began = performance.now();
@@ -242,11 +353,19 @@ export class ActionFollower {
     other.haveApplied(name);
     await other.untilApplied(name, this.#stopping.signal);
     // In another store, an action of this name is another one.
-    if (this.#store.coordinator.moves !== moves) return;
+    if (this.#store.coordinator.moves !== moves) return text;
     await answerAction(this.#store, name, this.#options.record());
     const took = Math.round(performance.now() - began);
     log.info("action {name} ({type}) applied in {took} ms", { name, type: action.type, took });
+    return text;
   }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) =>
+    signal.addEventListener("abort", () => resolve(), { once: true })
+  );
 }
 
 async function applyAction(loaders: Loaders, action: ActionRecord): Promise<void> {

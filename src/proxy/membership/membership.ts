@@ -32,7 +32,7 @@ export interface MembershipEvents {
   onServing(): void;
   /** Somebody has set the proxy offline. @default nothing is done */
   onOffline?(): void;
-  /** An operator wants the process to end in order. */
+  /** An operator, or a dashboard, wants the process to end in order. */
   onMarkOffline(): void;
   /** Requests are served, held or refused from now on. */
   setServing(serving: Serving): void;
@@ -88,6 +88,7 @@ export class Membership {
       replicas: this.#replicas,
       other,
       finished: (number) => table.inForce(number),
+      readAnew: () => this.registration.readAnew(),
     }, timers);
     this.registration = new Registration(
       store,

@@ -152,6 +152,12 @@ export class OwnEntry {
     await this.#note(this.#stepsBack);
   }
 
+  /** Makes the entry ours, if there is one of this life: an older copy of the store has it of an earlier session. */
+  async adopt(): Promise<void> {
+    if (this.#other.isThere) return;
+    await adoptProxy(this.store, { ...this.record, description: this.#life });
+  }
+
   async #note(stepsBack: boolean): Promise<void> {
     if (!this.#hasFence) return;
     const path = this.store.paths.fence(this.record.addr);

@@ -7,6 +7,7 @@
  *                            └── lost ◄────┴───────────┘ own entry is gone: expired, deleted
  *     any of them ── stop ──► stopping: fence, then own entry removed ──► stopped
  *     own entry says "mark_offline" ──► onMarkOffline: the process ends itself in order
+ *     the store was set back (action_follower.ts) ──► entry made ours, the table is loaded behind our fence
  *
  * Where Codis 2.0 ends the process (session expired, own entry deleted, coordinator away), we keep
  * serving the last table: the fence stays, and while it stands without an online proxy behind it the
@@ -65,7 +66,7 @@ export interface RegistrationEvents {
   onOnline(): Promise<void>;
   /** Somebody has set the proxy offline. @default nothing is done */
   onOffline?(): void;
-  /** An operator wants the process to end in order. */
+  /** An operator, or a dashboard, wants the process to end in order. */
   onMarkOffline(): void;
   /** Requests are served, held or refused from now on. */
   setServing(serving: Serving): void;
@@ -170,6 +171,15 @@ export class Registration {
   /** Says whose end proves the proxy's; `""`: nobody's alone. */
   setLife(life: string): Promise<void> {
     return this.#own.setLife(life);
+  }
+
+  /**
+   * The store is not what it was: makes the entry that is there ours, if it was of an earlier session, and loads
+   * the table behind our fence; resolves when it is loaded, or at the end.
+   */
+  async readAnew(): Promise<void> {
+    await this.#own.adopt();
+    await this.table.renew();
   }
 
   /** How often the proxy has registered; more than 1 after a loss. */
@@ -294,7 +304,11 @@ export class Registration {
       case "mark_offline":
         if (this.#isMarkedOffline) return;
         this.#isMarkedOffline = true;
-        log.info("{id} is marked offline by an operator", { id: own.id });
+        log.info(
+          "{id} is marked offline: by an operator, or by a dashboard that waited too long for it to confirm a " +
+            "change, which says so in its log",
+          { id: own.id },
+        );
         return this.#events.onMarkOffline();
       case "online":
         if (this.#state === "online") return;

@@ -334,6 +334,54 @@ export function testMembership(
     assertEquals(await loadProxy(store, "proxy_1"), undefined);
   });
 
+  test("a proxy finds the store set back by its actions, reads all of it, and answers those of low numbers", async () => {
+    await using folder = await subject.start();
+    const store = await folder.openFilled("a:1,b:2");
+    await using proxy = await new TestProxy(store).start();
+    const { actions, responses } = store.paths;
+    const target = slotIn("test", 9, 1, "online");
+    for (let i = 0; i < 3; i++) {
+      await answered(store, await send(store, { type: "slot_changed", target }));
+    }
+    const version = proxy.table.version;
+    await saveSlot(store, slotIn("test", 3, 2, "online"));
+    await store.coordinator.deleteTree(responses);
+    await store.coordinator.deleteTree(actions);
+    const other = slotIn("test", 10, 1, "online");
+    const action = await send(store, { type: "slot_changed", target: other });
+    await answered(store, action);
+    await until(() => proxy.membership.lastAction === action);
+    assertEquals(proxy.table.fills.get(3)?.backendAddr, "b:2", "no action has named it");
+    assertEquals(proxy.happened.slice(0, 3), ["loaded", "held", "loaded"]);
+    await proxy.seen("serving");
+    assert(proxy.table.version >= version, "what was numbered later is later");
+    await answered(store, await send(store, { type: "slot_changed", target }));
+  });
+
+  test("an action gets a number above all others, whatever the coordinator counts", async () => {
+    await using folder = await subject.start();
+    const store = await folder.openFilled("a:1");
+    await using proxy = await new TestProxy(store).start();
+    const target = slotIn("test", 9, 1, "online");
+    const first = await send(store, { type: "slot_changed", target });
+    await answered(store, first);
+    const high = `${Number(first) + 5000}`.padStart(first.length, "0");
+    const { data } = await store.coordinator.read(store.paths.action(first));
+    await store.coordinator.create(store.paths.action(high), data);
+    await until(() => proxy.membership.lastAction === high);
+    await store.coordinator.deleteTree(store.paths.responses);
+    await using late = await new TestProxy(store, {}, { ...RECORD, id: "proxy_2", addr: "b:1" })
+      .start();
+    for (let i = 0; i < 12; i++) {
+      const name = await send(store, { type: "slot_changed", target });
+      await answered(store, name);
+      assertEquals(Number(name), Number(high) + i + 1);
+      assertEquals(name.length, first.length);
+      await until(() => late.membership.lastAction === name);
+    }
+    assertEquals(proxy.happened, ["loaded"], "nothing was set back");
+  });
+
   test("a proxy whose entry was deleted registers again, its slots kept meanwhile", async () => {
     await using folder = await subject.start();
     const store = await folder.openFilled("a:1,b:2");
