@@ -51,6 +51,8 @@ export interface ProxyStats {
   readonly table_version: number;
   /** Slots without an owner. */
   readonly slots_offline: number;
+  /** Why slots that have a group are among them; empty: none is. Older: left out. */
+  readonly slot_fault?: string;
   /** Requests sent to the owner of each slot. */
   readonly slot_requests: readonly number[];
   readonly backends: readonly BackendStats[];
@@ -144,6 +146,7 @@ const STATS_SHAPE = recordOf<ProxyStats>({
   stale_seconds: required(number),
   table_version: required(number),
   slots_offline: required(number),
+  slot_fault: optional(text),
   slot_requests: required(numbers),
   backends: required(listOf(BACKEND_SHAPE)),
   reads: optional(required(listOf(READ_SHAPE))),

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { countOf } from "../base/count_of.ts";
 import type { ProxyView, ServerView } from "../api/cluster_view.ts";
 import type { DrainState, ProxyStats } from "../api/proxy_stats.ts";
 import { countsSince, percentileMs, sumCounts, type TimeCounts } from "../base/histogram.ts";
@@ -332,7 +333,7 @@ function viewOf(proxy: MonitoredProxy): ProxyView {
     ...{ id, addr, debug_var_addr, state, pid, start_at },
     drain: stats?.drain ?? null,
     is_reachable: answer !== undefined,
-    problem,
+    problem: problem === "" ? faultOf(record, stats) : problem,
     version: answer?.kind === "codis2" ? answer.version : stats?.version ?? null,
     ops,
     p50_ms: percentileMs(latency, 0.5),
@@ -344,6 +345,13 @@ function viewOf(proxy: MonitoredProxy): ProxyView {
     table_version: stats?.table_version ?? null,
     slots_offline: stats?.slots_offline ?? null,
   };
+}
+
+/** What is wrong with a proxy that answers; `""`: nothing. */
+function faultOf({ state }: ProxyRecord, stats: ProxyStats | undefined): string {
+  const { slots_offline: count = 0, slot_fault: reason = "" } = stats ?? {};
+  if (state !== "online" || count === 0 || reason === "") return "";
+  return `does not serve ${countOf(count, "slot")}: ${reason}`;
 }
 
 /** Fills in what happened between two answers of a proxy. */

@@ -35,6 +35,8 @@ export interface AdminSubject {
   coordinatorState(): CoordinatorState;
   /** Seconds since the slot table was last known to agree with the coordinator. */
   staleSeconds(): number;
+  /** Why slots that have a group are not served; `""`: none is. */
+  slotFault(): string;
   /** Where its users come from. */
   readonly users: "file" | "store";
   /** Most clients that are served at one time. */
@@ -87,9 +89,12 @@ const ROUTES: Readonly<Record<string, Route>> = {
   "/slots": { methods: ["GET"], handle: slots },
   "/stats": {
     methods: ["GET"],
-    handle: async ({ plane, build, staleSeconds, users, ...subject }) => {
+    handle: async ({ plane, build, staleSeconds, slotFault, users, ...subject }) => {
       const { sum } = await plane.stats();
-      return json(proxyStats(sum, build.version, staleSeconds(), users, proxyDrain(subject)));
+      return json({
+        ...proxyStats(sum, build.version, staleSeconds(), users, proxyDrain(subject)),
+        slot_fault: slotFault(),
+      });
     },
   },
   "/proxy/stats": {

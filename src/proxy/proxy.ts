@@ -218,6 +218,7 @@ class StartedProxy implements RunningProxy {
         build: { version: VERSION, compile: COMPILED },
         proxyRecord,
         coordinatorState: () => this.#coordinator?.state ?? "connecting",
+        slotFault: () => this.#membership?.slots.faults.reason ?? "",
         staleSeconds: () => (this.#membership?.registration.staleMs ?? 0) / 1000,
         users: config.acl,
         clientsMax: () => this.#configured.clientsMax,

@@ -78,7 +78,11 @@ export async function fillEmptyStore(
       if (!(error instanceof NodeExistsError)) throw error;
     }
   }
-  const why = servers.length === 0 ? undefined : whyIgnored(servers, await loadGroups(store));
+  if (servers.length === 0) return false;
+  // With a server that cannot be read it is not known whether they differ; that proxy serves what it can.
+  let isKnown = true;
+  const groups = await loadGroups(store, () => isKnown = false);
+  const why = isKnown ? whyIgnored(servers, groups) : undefined;
   if (why !== undefined) log.warn("{why}", { why });
   return false;
 }

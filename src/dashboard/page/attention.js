@@ -202,12 +202,13 @@ function proxyConcerns({ proxies }) {
     const text = "No proxy accepts clients: those that are online are drained";
     concerns.push({ tone: "bad", text, place: "proxies" });
   }
-  for (const { id, state, is_reachable, problem, drain } of proxies) {
+  for (const { id, state, is_reachable, problem, drain, slots_offline } of proxies) {
     if (!is_reachable) {
       const text = `Proxy ${id} is not reachable${problem === "" ? "" : `: ${problem}`}`;
       concerns.push({ tone: state === "online" ? "bad" : "warning", text, place: "proxies" });
     } else if (problem !== "") {
-      concerns.push({ tone: "warning", text: `Proxy ${id}: ${problem}`, place: "proxies" });
+      const tone = (slots_offline ?? 0) > 0 ? "bad" : "warning";
+      concerns.push({ tone, text: `Proxy ${id}: ${problem}`, place: "proxies" });
     } else if (drain === "draining") {
       const text = `Proxy ${id} is draining: it lets its clients go`;
       concerns.push({ tone: "warning", text, place: "proxies" });

@@ -7,12 +7,14 @@
  * @module
  */
 
+import { logger } from "../../base/log.ts";
+import { repeat } from "../../base/repeat.ts";
 import type { Timers } from "../../base/timers.ts";
 import type { ProxyRecord } from "../../model/proxy.ts";
 import { type Serving, worseServing } from "../../router/serving.ts";
 import type { SlotTable } from "../../router/slot_table.ts";
 import { loadActionNames } from "../../store/actions.ts";
-import type { Store } from "../../store/store.ts";
+import { logFailure, type Store } from "../../store/store.ts";
 import { loadFailoverRule } from "../../store/failover_rule.ts";
 import { compareSequence } from "../../store/sequence.ts";
 import { ActionFollower } from "./action_follower.ts";
@@ -40,6 +42,11 @@ export interface MembershipEvents {
   heardReplicas?(master: string): Promise<number>;
 }
 
+/** Time between two looks whether slots that cannot be served were mended, in milliseconds. */
+const MENDED_MS = 2_000;
+
+const log = logger("proxy");
+
 /** See the header. */
 export class Membership {
   /** Where the proxy stands with the coordinator. */
@@ -53,6 +60,8 @@ export class Membership {
   readonly #contact: Contact;
   /** Whether requests are served as far as the slot table is concerned, and slot rules. */
   readonly #serving: { table: Serving; rules: Serving } = { table: "serving", rules: "serving" };
+  readonly #timers: Timers | undefined;
+  #endMending = () => {};
   #isFollowing = false;
   #isGuarded = false;
 
@@ -72,6 +81,7 @@ export class Membership {
     other = new OtherProcess(timers),
   ) {
     this.#store = store;
+    this.#timers = timers;
     this.#replicas = new ReplicaLoader(store, table, place, timers);
     this.slots = new SlotLoader(store, table);
     const setServing = (of: "table" | "rules", serving: Serving) => {
@@ -160,6 +170,7 @@ export class Membership {
 
   /** Leaves the product; for when no request is served any more. */
   async stop(): Promise<void> {
+    this.#endMending();
     this.#rules.stop();
     this.#contact.stop();
     this.#replicas.stop();
@@ -197,5 +208,17 @@ export class Membership {
     if (this.#isFollowing) return;
     this.#isFollowing = true;
     this.#follower.start();
+    this.#endMending = repeat(MENDED_MS, () => this.#loadMended(), this.#timers);
+  }
+
+  /** Only while nothing can change behind our back, as ever: online, fenced, and with a table that holds. */
+  async #loadMended(): Promise<void> {
+    const { state, table } = this.registration;
+    if (state !== "online" || table.isLoading || this.slots.faults.count === 0) return;
+    try {
+      if (await this.slots.loadFaulty()) await this.#replicas.load();
+    } catch (error) {
+      logFailure(this.#store, log, "slots that cannot be served were not looked at", error);
+    }
   }
 }

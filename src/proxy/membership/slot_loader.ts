@@ -12,7 +12,8 @@ import type { SlotFill, SlotTable } from "../../router/slot_table.ts";
 import { loadGroup, loadGroupIds, masterOf } from "../../store/groups.ts";
 import { SlotReader } from "../../store/slots.ts";
 import { type Store, StoreError } from "../../store/store.ts";
-import type { OnUnreadable } from "../../store/unreadable.ts";
+import type { GroupRecord } from "../../model/group.ts";
+import type { OnUnreadable, UnreadableRecord } from "../../store/unreadable.ts";
 
 const log = logger("proxy");
 
@@ -20,9 +21,9 @@ const log = logger("proxy");
  * Loads slots, each as often as it is asked to, and one at a time per slot: what is loaded last was
  * read last.
  *
- * A slot that cannot be served as it is stored (no group, no master, two, moving to where it is) is
- * reset, where Codis 2.0 ends the process: its requests are answered with an error until an action
- * names it again, all other slots go on.
+ * A slot that cannot be served as it is stored (no group, no master, two, moving to where it is, a record that
+ * cannot be read) is reset, where Codis 2.0 ends the process: its requests are answered with an error until an
+ * action names it again, or {@linkcode SlotLoader.loadFaulty} finds it mended; all other slots go on.
  */
 export class SlotLoader {
   readonly #store: Store;
@@ -34,6 +35,8 @@ export class SlotLoader {
   readonly #withheld = new Map<number, SlotFill>();
   /** What the store said last, also of a slot that could not be served like that. */
   readonly #records: (SlotRecord | undefined)[] = Array.from({ length: SLOT_COUNT });
+  /** Why slots that have a group cannot be served. */
+  readonly #faults = new Map<number, string>();
   readonly #turns: Promise<unknown>[] = Array.from({ length: SLOT_COUNT }, () => Promise.resolve());
 
   /** Loads from `store` into `table`; nothing is loaded yet. */
@@ -62,6 +65,28 @@ export class SlotLoader {
     await this.#each(Array.from({ length: SLOT_COUNT }, (_, slotId) => slotId));
   }
 
+  /** How many slots with a group cannot be served as they are stored, and why the first of them cannot. */
+  get faults(): { readonly count: number; readonly reason: string } {
+    const [reason = ""] = this.#faults.values();
+    return { count: this.#faults.size, reason };
+  }
+
+  /**
+   * Loads those slots again: a record that was mended by hand comes with no action. Slots that could be read are not
+   * read again, only their groups.
+   *
+   * @returns Whether some of them are served now.
+   * @throws {CoordinatorError} When the store cannot be read; what was loaded stays loaded.
+   */
+  async loadFaulty(): Promise<boolean> {
+    const before = this.#faults.size;
+    if (before === 0) return false;
+    await this.#each([...this.#faults.keys()], (slotId) => this.#records[slotId]);
+    const mended = before - this.#faults.size;
+    if (mended > 0) log.info("slots whose records were mended are served: {mended}", { mended });
+    return mended > 0;
+  }
+
   /** Loads the slots `from` to `to`, both included; otherwise as {@linkcode SlotLoader.loadAll}. */
   async loadRange(from: number, to: number): Promise<void> {
     await this.#each(rangeOf(from, to));
@@ -83,6 +108,7 @@ export class SlotLoader {
     const resets = rangeOf(from, to).map((slotId) =>
       this.#inTurn(slotId, () => {
         this.#records[slotId] = undefined;
+        this.#faults.delete(slotId);
         return this.#resetNow(slotId);
       })
     );
@@ -168,12 +194,18 @@ export class SlotLoader {
   ): Promise<SlotFill | undefined> {
     try {
       const slot = this.#records[slotId] = known ?? await this.#read(slotId);
-      return await this.#fillOf(slot, masters);
+      const fill = await this.#fillOf(slot, masters);
+      this.#faults.delete(slotId);
+      return fill;
     } catch (error) {
       if (!(error instanceof StoreError || error instanceof RecordError)) throw error;
-      const isFresh = this.#records[slotId]?.group_id === NO_GROUP;
-      const say = isFresh ? log.debug.bind(log) : log.error.bind(log);
-      say("slot {slotId} cannot be served: {error}", { slotId, error });
+      if (this.#records[slotId]?.group_id === NO_GROUP) {
+        this.#faults.delete(slotId);
+        log.debug("slot {slotId} cannot be served: {error}", { slotId, error });
+      } else if (this.#faults.get(slotId) !== error.message) {
+        this.#faults.set(slotId, error.message);
+        log.error("slot {slotId} cannot be served: {error}", { slotId, error });
+      }
       return undefined;
     }
   }
@@ -217,6 +249,20 @@ export class SlotLoader {
 const sayUnreadable: OnUnreadable = ({ path, reason }) =>
   log.error("{path} cannot be read, so that server is not used: {reason}", { path, reason });
 
+/** The address of a group's master; a server that cannot be read is none, and said to be why there is none. */
+function masterAmong(group: GroupRecord, bad: readonly UnreadableRecord[]): string {
+  try {
+    const { addr } = masterOf(group);
+    bad.forEach(sayUnreadable);
+    return addr;
+  } catch (error) {
+    const [first] = bad;
+    if (first === undefined || !(error instanceof StoreError)) throw error;
+    const { path, reason } = first;
+    throw new StoreError(`${path} cannot be read: ${reason}; without it, ${error.message}`);
+  }
+}
+
 /** The masters of groups, each read once. */
 class GroupMasters {
   readonly #store: Store;
@@ -233,10 +279,11 @@ class GroupMasters {
   of(groupId: number): Promise<string> {
     let addr = this.#byGroup.get(groupId);
     if (addr === undefined) {
-      addr = loadGroup(this.#store, groupId, sayUnreadable).then((group) => {
+      const bad: UnreadableRecord[] = [];
+      addr = loadGroup(this.#store, groupId, (record) => bad.push(record)).then((group) => {
         const failed = (group.servers ?? []).filter(({ type }) => type === "offline");
         this.failed.push(...failed.map((server) => server.addr));
-        return masterOf(group).addr;
+        return masterAmong(group, bad);
       });
       this.#byGroup.set(groupId, addr);
     }

@@ -305,6 +305,29 @@ export function testMembership(
     assertEquals(of(1023)?.backendAddr, "b:2");
   });
 
+  test("slots whose records cannot be read at the start are served within seconds of their repair", async () => {
+    await using folder = await subject.start();
+    const store = await folder.openFilled("a:1,b:2");
+    const paths = [store.paths.server(1, "a:1"), store.paths.slot(1000)];
+    const texts = await Promise.all(
+      paths.map(async (path) => (await store.coordinator.read(path)).data),
+    );
+    await store.coordinator.write(paths[0]!, "garbage");
+    await using proxy = new TestProxy(store);
+    await proxy.start();
+    await store.coordinator.write(paths[1]!, "garbage");
+    const target = slotIn("test", 1000, 2, "online");
+    await answered(store, await send(store, { type: "slot_changed", target }));
+    assertEquals(proxy.table.fills.size, 511);
+    const { count, reason } = proxy.membership.slots.faults;
+    assertEquals(count, 513);
+    assert(reason.startsWith(`${paths[0]} cannot be read: `), reason);
+    for (const [i, path] of paths.entries()) await store.coordinator.write(path, texts[i]!);
+    await until(() => proxy.table.fills.size === 1024, 6_000);
+    assertEquals(proxy.table.fills.get(0)?.backendAddr, "a:1");
+    assertEquals(proxy.membership.slots.faults, { count: 0, reason: "" });
+  });
+
   test("slots taken away by range are reset, and the proxy lives on", async () => {
     await using folder = await subject.start();
     const store = await folder.openFilled("a:1");
