@@ -3,14 +3,15 @@
  *
  *     action stored ──► every online proxy confirms ──► done
  *                         │ late ──► asked over HTTP what it waits for
- *                         │ late, Codis 2.0 ──► action sent again
+ *                         │ late, Codis 2.0, or the action is gone ──► action sent again
  *                         │ gone, and started again: it reads what is stored now ──► as confirmed
  *                         │ gone, or its HTTP port refuses connections ──► UnconfirmedError
  *                         │ hangs while a failover waits ──► UnconfirmedError, at once
  *                         └ silent for too long ──► marked offline, UnconfirmedError
  *
  * For up to 3 s after it was marked online, a Codis 2.0 proxy does not read actions, and never sees those
- * of that time. Slots would be blocked until the time is up, so it gets the action again.
+ * of that time. Slots would be blocked until the time is up, so it gets the action again. So does every proxy when
+ * the action is gone: the store was set back to an older copy, or it was removed by hand.
  *
  * @module
  */
@@ -20,7 +21,7 @@ import { logger } from "../base/log.ts";
 import { repeat } from "../base/repeat.ts";
 import { SYSTEM_TIMERS, type Timers } from "../base/timers.ts";
 import { isSameLife, type ProxyRecord } from "../model/proxy.ts";
-import { loadAnswers } from "../store/actions.ts";
+import { loadActionText, loadAnswers } from "../store/actions.ts";
 import { loadProxy } from "../store/proxies.ts";
 import type { Store } from "../store/store.ts";
 import { UnconfirmedError } from "./errors.ts";
@@ -272,14 +273,30 @@ class Confirmation {
   /** Sends the action again to those that may not have seen it; all others have confirmed it. */
   async #resend(): Promise<void> {
     const { context } = this.#owner;
-    const receivers = this.silent.filter((proxy) => !context.isOurs(proxy));
-    if (this.#resent.length >= RESEND_MAX || receivers.length === 0) return;
+    if (this.#resent.length >= RESEND_MAX) return;
     try {
+      const isGone = await this.#isGone();
+      const receivers = this.silent.filter((proxy) => isGone || !context.isOurs(proxy));
+      if (receivers.length === 0) return;
       await context.checkLead();
       this.#resent.push(await this.#action.resend(receivers));
     } catch (error) {
       log.debug("{type} was not sent again: {error}", { type: this.#action.type, error });
     }
+  }
+
+  /** Whether the action, as it was sent last, is not in the store any more. */
+  async #isGone(): Promise<boolean> {
+    const { store, context } = this.#owner;
+    const { type, name: first } = this.#action;
+    const name = this.#resent.at(-1) ?? first;
+    if (await loadActionText(store, name) !== undefined) return false;
+    context.report(
+      "warning",
+      `action ${name} (${type}) is gone from the coordinator before all proxies have confirmed it: it was set back ` +
+        "to an older copy, or the action was removed by hand; sending it again",
+    );
+    return true;
   }
 
   // -- proxies that are gone --

@@ -121,6 +121,26 @@ Deno.test("a proxy that is gone is named once, and a silent one is marked offlin
   assertEquals(publishing.publisher.confirmer.waitingFor, []);
 });
 
+Deno.test("an action that is gone from the store is sent again, and nobody is marked offline for it", async () => {
+  await using folder = await StoreFolder.make();
+  const publishing = await Publishing.start(folder, [A, B]);
+  const { store, events, publisher } = publishing;
+  const published = publisher.publish([CHANGE]);
+  const first = await publishing.action(1);
+  await publishing.confirm(first, "a");
+  await until(() => publisher.confirmer.afterMs(first).has("a"));
+  await store.coordinator.deleteTree(store.paths.actions);
+  await store.coordinator.deleteTree(store.paths.responses);
+  await publishing.until(async () => (await loadActionNames(store)).length === 1);
+  const [again] = await loadActionNames(store);
+  assertEquals((await loadAction(store, again!)).receivers, [encodeProxy(B)]);
+  assertEquals(events.length, 1);
+  await publishing.confirm(again!, "b");
+  await publishing.settled(published);
+  await published;
+  assertEquals((await loadProxy(store, "b"))?.state, "online");
+});
+
 Deno.test("a proxy whose process is gone is not waited for, and it is not marked offline", async () => {
   await using folder = await StoreFolder.make();
   const publishing = await Publishing.start(folder, [A, B], {
