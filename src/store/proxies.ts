@@ -67,6 +67,14 @@ export async function loadProxies(
   return proxies;
 }
 
+/** No proxy of this name is registered; a proxy that is started again is not for a moment. */
+export class NotRegisteredError extends StoreError {
+  constructor(proxyId: string) {
+    // The beginning is Codis 2.0's text.
+    super(`proxy ${proxyId} is not found: it is not registered, or is just being started again`);
+  }
+}
+
 /** Ends a proxy's registration. */
 export async function deleteProxy(store: Store, proxyId: string): Promise<void> {
   await deleteIfThere(store, store.paths.proxy(proxyId));
@@ -102,8 +110,8 @@ export function watchProxy(store: Store, proxyId: string): Watch<Entry | undefin
 /**
  * Writes a proxy's state, all else as it is.
  *
- * @throws {StoreError} When no such proxy is registered, the state is not one, or it is `online` and
- * a slot cannot be served.
+ * @throws {NotRegisteredError} When no such proxy is registered.
+ * @throws {StoreError} When the state is not one, or it is `online` and a slot cannot be served.
  */
 export async function changeProxyState(
   store: Store,
@@ -168,8 +176,8 @@ async function changeProxy(
       await store.coordinator[verb](store.paths.proxy(proxyId), changed, entry.version);
       return;
     } catch (error) {
-      // It was written since we read it, perhaps by the proxy itself: read it again.
-      if (!(error instanceof BadVersionError)) throw error;
+      // It was written, or has gone, since we read it, perhaps by the proxy itself: read it again.
+      if (!(error instanceof BadVersionError || error instanceof NoNodeError)) throw error;
     }
   }
 }
@@ -179,7 +187,7 @@ async function readProxyEntry(store: Store, proxyId: string): Promise<Entry> {
     return await store.coordinator.read(store.paths.proxy(proxyId));
   } catch (error) {
     if (!(error instanceof NoNodeError)) throw error;
-    throw new StoreError(`proxy ${proxyId} is not found`);
+    throw new NotRegisteredError(proxyId);
   }
 }
 

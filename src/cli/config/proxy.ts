@@ -6,6 +6,7 @@
 
 import { delay } from "@std/async/delay";
 import type { DashboardClient } from "../../api/dashboard_client.ts";
+import { DashboardError } from "../../api/dashboard_errors.ts";
 import type { ProxyState } from "../../model/proxy.ts";
 import {
   type CommandGroup,
@@ -23,6 +24,8 @@ import { formatTable } from "../parts/table.ts";
 
 /** Time limit for a proxy to register, and then to serve, in milliseconds. */
 const START_MS = 30_000;
+/** What the dashboard answers about a proxy that is not registered. */
+const NOT_REGISTERED = 409;
 /** Time between two polls, in milliseconds. */
 const POLL_MS = 250;
 
@@ -54,10 +57,8 @@ const ROWS: readonly ConfigRow[] = [
     arguments: [PROXY_NAME],
     flags: [SERVES],
     run: async (values, context) => {
-      if (isGiven(values, SERVES)) await untilRegistered(values, context);
-      const outcome = await setState(values, context, "online", "online");
-      if (isGiven(values, SERVES)) await untilServing(values, context);
-      return outcome;
+      if (!isGiven(values, SERVES)) return await setState(values, context, "online", "online");
+      return await untilOnline(values, context);
     },
   },
   {
@@ -93,25 +94,43 @@ async function checkRegistered(values: FlagValues, context: CommandContext): Pro
   throw new Error(`proxy ${name} is not registered (${known})`);
 }
 
-/** @throws {Error} When no proxy of that name registers in time. */
-async function untilRegistered(values: FlagValues, context: CommandContext): Promise<void> {
+/**
+ * Sets a proxy online as soon as it is registered, and waits until it serves. What is registered may be left of a
+ * process that was killed: then it goes in the middle of this, and the next one is set online.
+ *
+ * @throws {Error} When no proxy of that name registers in time, or it does not serve every slot in time.
+ */
+async function untilOnline(values: FlagValues, context: CommandContext): Promise<CommandOutput> {
   const name = readValue(values, PROXY_NAME);
   const client = await context.followingClient();
-  await until(client, `proxy ${name} has not registered`, async () => {
-    return (await client.proxies() ?? []).some(({ id }) => id === name);
-  });
-}
-
-/** @throws {Error} When it does not serve every slot in time. */
-async function untilServing(values: FlagValues, context: CommandContext): Promise<void> {
-  const name = readValue(values, PROXY_NAME);
-  const client = await context.followingClient();
+  let outcome: CommandOutput | undefined;
+  while (outcome === undefined) {
+    await until(client, `proxy ${name} has not registered`, async () => {
+      return (await client.proxies() ?? []).some(({ id }) => id === name);
+    });
+    outcome = await setOnlineIfThere(values, context);
+  }
   await until(client, `proxy ${name} does not serve every slot`, async () => {
     const proxy = (await client.cluster()).proxies.find(({ id }) => id === name);
+    if (proxy?.state === "offline") await setOnlineIfThere(values, context);
     // Codis 2.0's own proxies do not report slots_offline.
     return proxy?.state === "online" && proxy.is_reachable && !proxy.drain &&
       (proxy.slots_offline ?? 0) === 0;
   });
+  return outcome;
+}
+
+/** Nothing, while no proxy of that name is registered. */
+async function setOnlineIfThere(
+  values: FlagValues,
+  context: CommandContext,
+): Promise<CommandOutput | undefined> {
+  try {
+    return await setState(values, context, "online", "online");
+  } catch (error) {
+    if (error instanceof DashboardError && error.status === NOT_REGISTERED) return undefined;
+    throw error;
+  }
 }
 
 async function until(

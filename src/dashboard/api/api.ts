@@ -23,6 +23,7 @@ import {
 import { QueuedMoves } from "../../migration/rebalance/request.ts";
 import { isRefused } from "../../model/audit_entry.ts";
 import { RECORD_ADVICE, RecordError } from "../../model/record.ts";
+import { NotRegisteredError } from "../../store/proxies.ts";
 import { StoreError } from "../../store/store.ts";
 import { addressOf } from "../access/access_gate.ts";
 import { provenClient } from "../access/passed_on.ts";
@@ -226,6 +227,7 @@ function failureOf(
   if (error instanceof ForceableError) {
     return json({ error: error.message, can_force: true }, 500);
   }
+  if (error instanceof NotRegisteredError) return json({ error: error.message }, 409);
   const text = textOf(error);
   const isExpected = error instanceof StoreError || error instanceof UnconfirmedError;
   if (!isNoted && !isExpected) {

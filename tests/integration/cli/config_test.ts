@@ -746,6 +746,34 @@ Deno.test("config proxy online --wait stays until the proxy is there and serves 
   ]);
 });
 
+Deno.test("config proxy online --wait sets the next process online when what was registered goes meanwhile", async () => {
+  const record = json([{ ...PROXIES[0]!, state: "offline" }]);
+  const view = (state: string) =>
+    json({
+      ...VIEW,
+      proxies: [{
+        ...VIEW.proxies[0]!,
+        ...{ id: "proxy_1", state, is_reachable: true, slots_offline: 0 },
+      }],
+    });
+  const gone = { status: 409, body: '{"error":"proxy proxy_1 is not found: …"}' };
+  const answers = [gone, OK, gone, OK];
+  const views = [view("offline"), view("offline"), view("online")];
+  await using dashboard = new RecordingDashboard({
+    "GET /api/proxy/list": () => record,
+    "POST /api/proxy": () => answers.shift()!,
+    "GET /api/cluster": () => views.shift()!,
+  });
+  const words = ["proxy", "online", "proxy_1", "--wait"];
+  assertEquals((await config(`--dashboard=${dashboard.addr}`, ...words)).code, 0);
+  assertEquals([answers.length, views.length], [0, 0]);
+  // Without it, the answer is told at once.
+  answers.push(gone);
+  const once = await config(`--dashboard=${dashboard.addr}`, ...words.slice(0, -1));
+  assertEquals(once.code, 1);
+  assertStringIncludes(once.stderr, "proxy proxy_1 is not found");
+});
+
 Deno.test("config: a store without a dashboard is told with what to do, and left as it is", async () => {
   await using folder = await StoreFolder.make();
   const file = `${folder.dir}/config.ini`;

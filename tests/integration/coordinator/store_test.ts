@@ -38,6 +38,7 @@ import {
   deleteProxy,
   loadProxies,
   loadProxy,
+  NotRegisteredError,
 } from "../../../src/store/proxies.ts";
 import { loadSlot, loadSlots, saveSlot } from "../../../src/store/slots.ts";
 import { StoreError } from "../../../src/store/store.ts";
@@ -113,6 +114,31 @@ Deno.test("servers fills a store once when several processes start at the same m
   );
   assertEquals(filled.filter((isFilled) => isFilled).length, 1);
   assertEquals((await loadGroups(stores[0]!)).length, 2);
+});
+
+Deno.test("a proxy whose registration goes while its state is changed is not registered", async () => {
+  await using folder = await StoreFolder.make();
+  const store = await folder.openFilled("a:1");
+  await createProxy(store, PROXY);
+  const { coordinator } = store;
+  // As when the session of a process that was killed ends just then.
+  const going = new Proxy(coordinator, {
+    get(target, name) {
+      const value = Reflect.get(target, name);
+      if (name === "write") {
+        return async (path: string, data: string, version?: number) => {
+          await coordinator.delete(path);
+          await coordinator.write(path, data, version);
+        };
+      }
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+  await assertRejects(
+    () => changeProxyState({ ...store, coordinator: going }, "proxy_1", "online"),
+    NotRegisteredError,
+    "proxy proxy_1 is not found: it is not registered, or is just being started again",
+  );
 });
 
 Deno.test("a proxy goes online only when every slot can be served", async () => {

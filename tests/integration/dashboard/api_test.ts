@@ -432,7 +432,6 @@ Deno.test("what is refused by a rule of Codis 2.0's leaves the store as it was",
     ],
     ["POST", "/api/server_group/1/promote", { addr: "127.0.0.1:9", group_id: 1 }, /no such addr/],
     ["POST", "/api/server_group/1/promote", { addr: server.addr, group_id: 1 }, /is the master/],
-    ["POST", "/api/proxy", { id: "none", state: "online" }, /proxy none is not found/],
     ["POST", "/api/migrate", { from: 7, to: 7, new_group: 1 }, /^slot 7 is in group 1 already$/],
     [
       "POST",
@@ -446,6 +445,10 @@ Deno.test("what is refused by a rule of Codis 2.0's leaves the store as it was",
     assertEquals(answer.status, 500, `${method} ${path}: ${answer.text}`);
     assertMatch(answer.text, text);
   }
+  const unregistered = await dashboard.ask("POST", "/api/proxy", { id: "none", state: "online" });
+  assertEquals([unregistered.status, unregistered.json], [409, {
+    error: "proxy none is not found: it is not registered, or is just being started again",
+  }]);
   assertEquals(await dump(store), before);
   await dashboard.done("GET", "/api/remove_fence");
   // So does the fence of a proxy of another product, which hears of nothing.
