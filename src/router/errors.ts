@@ -167,6 +167,24 @@ export function isOfOneClient(cause: string): boolean {
     /^NOPERM |max number of clients reached|cannot assign requested address/i.test(cause);
 }
 
+const LOST_SERVER =
+  /^ERR handle re(quest|sponse), backend conn (failure|reset)|\(handle request, backend conn failure/;
+/** What a server says, or is known by, to which a request need not be sent again: it would be refused again. */
+const REFUSES_US = /: (NOAUTH|NOPERM|WRONGPASS|ERR|protocol error|the server sent a reply) ?/;
+
+/**
+ * Whether a request has failed with this text because its server is not there for anybody just now: one that is safe
+ * to repeat may be sent again once it is.
+ */
+export function isServerLost(text: string): boolean {
+  return LOST_SERVER.test(text) && !REFUSES_US.test(text) && !isOfOneClient(text);
+}
+
+/** Whether a text of ours says that the request was not sent to the server that is lost. */
+export function isUnsent(text: string): boolean {
+  return text.includes("handle request, backend conn failure");
+}
+
 /** A key of a migrating slot that its old server did not give away. Codis 3.2's beginning. */
 export function moveFailed(slotId: number, source: string, cause: string): string {
   return causedBy(cause, `handle request, bad slotsmgrt resp: slot ${slotId} from ${source}`);

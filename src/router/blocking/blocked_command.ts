@@ -1,10 +1,12 @@
 /**
- * A command that blocks: asked over a link of its client's own, and asked again when its slot changes hands.
+ * A command that blocks: asked over a link of its client's own, and asked again when its slot changes hands, or its
+ * server is lost or no master any more (outage_wait.ts).
  *
  *                  ┌──────────────── slot changes hands, time is left ────────────────┐
  *                  ▼                                                                  │
  *      dispatch ─► waiting ── slot in force, keys there, ids known, link ─► asked ── unblocked
- *                                                                            └─ reply ─► client
+ *                    ▲                                                        │└─ reply ─► client
+ *                    └────── a server takes requests ◄── outage ◄── lost, demoted
  *
  * What its client sends meanwhile waits; nobody else does. The time is the server's. While the slot drains,
  * the server is told to unblock the link (CLIENT UNBLOCK), and its answer to the command tells whether an
@@ -19,7 +21,7 @@
 
 import { clock } from "../../base/clock.ts";
 import type { Command } from "../../command/command.ts";
-import { Encoder, encodeRequest, errorReply } from "../../resp/encoder.ts";
+import { Encoder, errorReply } from "../../resp/encoder.ts";
 import { latin1, latin1Bytes } from "../../resp/latin1.ts";
 import type { Link, LinkUser } from "../backends/link.ts";
 import { openLink } from "../backends/link_wait.ts";
@@ -27,6 +29,8 @@ import type { Client } from "../client/client.ts";
 import {
   CLIENTS_CLOSED,
   CROSS_SLOT,
+  isServerLost,
+  isUnsent,
   SLOT_NOT_READY,
   slotWaitedOut,
   UNKNOWN_LAST_ID,
@@ -40,15 +44,12 @@ import {
   type RequestOwner,
 } from "../request.ts";
 import type { Slot, SlotWatcher } from "../slots/slot.ts";
-import { type BlockForm, lastIdOf, type NewEntries } from "./block_form.ts";
+import type { BlockForm } from "./block_form.ts";
+import { BlockTime } from "./block_time.ts";
 import { type Blocked, UNBLOCKED, type UnblockReply } from "./blocked.ts";
+import { LastIds } from "./last_ids.ts";
+import { OutageWait, type OutageWaiter } from "./outage_wait.ts";
 
-/** How long a server that cannot be told to unblock is asked to wait, in milliseconds. */
-const SLICE_MS = 1000;
-/** A reply this long before its time is not sent again: servers' clocks tick, in milliseconds. */
-const SPARE_MS = 50;
-/** A command that begins later than this after it came has less time, in milliseconds. */
-const LATE_MS = 20;
 /** Pause before a server is told again to unblock a link that did not block yet, in milliseconds. */
 const UNBLOCK_AGAIN_MS = 10;
 /** The same when it is not known what became of it, in milliseconds. */
@@ -57,20 +58,20 @@ const UNKNOWN_AGAIN_MS = 100;
 const UNBLOCKED_REPLY = `-${UNBLOCKED}\r\n`;
 /** What a server replies when the time is over. */
 const NOTHING = /^(\*-1|\$-1|_)\r\n$/;
-/** A server before Redis 6 takes no part of a second. */
-const WHOLE_ONLY = /^-ERR timeout is not an integer/;
+/** What a server replies that has just become a replica: it has popped nothing. */
+const DEMOTED_REPLY = /^-(UNBLOCKED force unblock |READONLY )/;
 /** Bytes of a reply that tell all of these from an element. */
-const FIRST_BYTES = 64;
+const FIRST_BYTES = 128;
 
 /** One command that blocks; see the drawing above. */
-export class BlockedCommand implements Blocked, RequestOwner, LinkUser, SlotWatcher {
+export class BlockedCommand implements Blocked, RequestOwner, LinkUser, SlotWatcher, OutageWaiter {
   readonly isGone = false;
   isAtServer = false;
   readonly #client: Client;
   #slot: Slot;
   readonly #keys: readonly string[];
   readonly #form: BlockForm;
-  readonly #startedMs = performance.now();
+  readonly #time: BlockTime;
   /** The client's request; null when it is answered. */
   #parent: Request | null;
   #state: "waiting" | "asked" | "over" = "waiting";
@@ -79,9 +80,12 @@ export class BlockedCommand implements Blocked, RequestOwner, LinkUser, SlotWatc
   #stopOpening: (() => void) | null = null;
   /** Questions to the server before the command can be asked: it goes on when they are answered. */
   #questions = 0;
-  /** Streams whose `$` will be replaced. */
-  readonly #newEntries: Set<NewEntries>;
+  readonly #lastIds: LastIds;
   #isAskedAgain = false;
+  /** When it was asked last, in milliseconds. */
+  #askedMs = NaN;
+  /** How it outlasts an outage; null for most. */
+  #outage: OutageWait | null = null;
   #link: Link | null = null;
   /** Whether the link's server can be told to unblock it. */
   #canUnblock = false;
@@ -90,10 +94,6 @@ export class BlockedCommand implements Blocked, RequestOwner, LinkUser, SlotWatc
   /** Whether its answer is to come: until then the link may be unblocked at any moment. */
   #isTelling = false;
   #isSupportAsked = false;
-  /** Whether the server takes whole seconds only. */
-  #isWhole = false;
-  /** Whether it was asked for another time than the client's. */
-  #isShortened = false;
   /** What the client is answered instead of being asked for again; null while it is asked for. */
   #end: Uint8Array | null = null;
   /** Whether its client sends no more: it is gone unless it is answered at once. */
@@ -115,7 +115,8 @@ export class BlockedCommand implements Blocked, RequestOwner, LinkUser, SlotWatc
     this.#slot = slot;
     this.#keys = keys;
     this.#form = form;
-    this.#newEntries = new Set(form.newEntries);
+    this.#time = new BlockTime(form);
+    this.#lastIds = new LastIds(form);
     const { replies } = client;
     this.#parent = replies.park(command);
     replies.charge(this.#parent, bytes);
@@ -141,6 +142,8 @@ export class BlockedCommand implements Blocked, RequestOwner, LinkUser, SlotWatc
       this.#waitAtMost(slotWaitMs, slotWaitedOut(this.#slot.id, slotWaitMs));
       return this.#isHeldUp();
     }
+    if (server === this.#outage?.server) return this.#isHeldUp(); // outageOver() comes afterwards
+    this.#outage?.leaveServer();
     const { unblocking } = server!;
     if (!unblocking.isKnown && !this.#isSupportAsked) {
       this.#isSupportAsked = true;
@@ -148,7 +151,7 @@ export class BlockedCommand implements Blocked, RequestOwner, LinkUser, SlotWatc
       return unblocking.ask((error) => this.#answered(error));
     }
     if (!this.#fetchKeys()) return;
-    if (this.#isAskedAgain && this.#newEntries.size > 0) return this.#fail(UNKNOWN_LAST_ID);
+    if (this.#isAskedAgain && !this.#lastIds.areKnown) return this.#fail(UNKNOWN_LAST_ID);
     this.#isSupportAsked = false;
     const { database, protocol } = this.#client;
     this.#stopOpening?.();
@@ -181,8 +184,9 @@ export class BlockedCommand implements Blocked, RequestOwner, LinkUser, SlotWatc
   #answered(error: string): void {
     this.#questions--;
     if (this.#state !== "waiting") return;
-    if (error !== "") this.#fail(error);
-    else this.#advance();
+    if (error === "") this.#advance();
+    else if (isServerLost(error) && !this.#isEnding) this.#outlast(error, NaN);
+    else this.#fail(error);
   }
 
   /** It cannot be asked before something has changed. */
@@ -199,50 +203,47 @@ export class BlockedCommand implements Blocked, RequestOwner, LinkUser, SlotWatc
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#stopOpening?.();
-    this.#stopOpening = null;
   }
 
   /** Brings the keys of a migrating slot to their new server; false while they are on their way. */
   #fetchKeys(): boolean {
     if (!this.#slot.isMigrating) return true;
+    const { database } = this.#client;
+    const answered = (error: string) => this.#answered(error);
     for (const key of this.#keys) {
       this.#questions++;
-      const isThere = this.#slot.fetchKey(
-        this.#client.database,
-        latin1Bytes(key),
-        (error) => this.#answered(error),
-      );
-      if (isThere) this.#questions--;
+      if (this.#slot.fetchKey(database, latin1Bytes(key), answered)) this.#questions--;
     }
     return this.#questions === 0;
   }
 
+  // -- outages of its server ------------------------------------------------------------------
+
+  /** Asks it (again) once its server, or another one in its slot, takes it; `askedMs` is NaN if no link was there. */
+  #outlast(text: string, askedMs: number, kind: "lost" | "demoted" = "lost"): void {
+    const server = this.#slot.server!;
+    this.#isSupportAsked = false;
+    this.#outage ??= new OutageWait(this);
+    this.#outage.begin(server, server.outages[kind], text, askedMs, this.#time.leftMs);
+  }
+
+  outageOver(): void {
+    this.#advance();
+  }
+
+  outageTooLong(text: string): void {
+    this.#fail(text);
+  }
+
+  timeOver(): void {
+    this.#answer(new Encoder(this.#client.protocol).nullArray().done(), false);
+  }
+
   // -- asking ---------------------------------------------------------------------------------
-
-  /** Milliseconds that are left; Infinity for a command that waits for ever. */
-  get #leftMs(): number {
-    const { timeMs } = this.#form;
-    return timeMs > 0 ? this.#startedMs + timeMs - performance.now() : Infinity;
-  }
-
-  /**
-   * Learns the ids that `$` stands for, which must mean the same wherever it is asked again. A server executes
-   * what comes in one piece without anything between.
-   */
-  #learnIds(link: Link): void {
-    for (const stream of this.#newEntries) {
-      link.ask(encodeRequest(["XINFO", "STREAM", stream.key]), (text) => {
-        this.isAtServer = true;
-        const id = lastIdOf(text);
-        if (id === null) return; // XREAD has the same error, or must not be asked again
-        this.#form.putId(stream, id);
-        this.#newEntries.delete(stream);
-      });
-    }
-  }
 
   #ask(link: Link): void {
     this.#stopWaiting();
+    this.#outage?.end();
     const { unblocking } = this.#slot.server!;
     this.#link = link;
     this.#canUnblock = unblocking.isThere;
@@ -255,23 +256,12 @@ export class BlockedCommand implements Blocked, RequestOwner, LinkUser, SlotWatc
     attempt.slot = this.#slot;
     attempt.startedMs = this.#parent!.startedMs;
     this.#state = "asked";
-    const bytes = this.#encode();
-    this.#learnIds(link);
-    if (this.#newEntries.size === 0) this.isAtServer = true;
+    this.#askedMs = performance.now();
+    const bytes = this.#time.encode(this.#canUnblock);
+    this.#lastIds.learn(link, () => this.isAtServer = true);
+    this.isAtServer ||= this.#lastIds.areKnown;
     link.send(attempt, bytes, 0, bytes.length);
     if (this.#isEnding) this.#unblock();
-  }
-
-  #encode(): Uint8Array {
-    const { timeMs } = this.#form;
-    const isEndless = this.#canUnblock;
-    const leftMs = this.#leftMs;
-    const isLate = leftMs < timeMs - LATE_MS;
-    const askedMs = isEndless ? leftMs : Math.min(leftMs, SLICE_MS);
-    this.#isShortened = !Number.isNaN(timeMs) && timeMs >= 0 &&
-      (isLate || (!isEndless && (timeMs === 0 || timeMs > SLICE_MS)));
-    if (!this.#isShortened) return this.#form.encode();
-    return this.#form.encodeFor(askedMs, this.#isWhole || !isEndless);
   }
 
   slotDraining(): void {
@@ -320,24 +310,29 @@ export class BlockedCommand implements Blocked, RequestOwner, LinkUser, SlotWatc
     if (isLast && this.#isEndOfTry(first)) {
       this.#attemptEnded(attempt);
       if (this.#state !== "asked") return;
-      this.#leaveLink();
-      this.#state = "waiting";
-      this.#isAskedAgain = true;
+      this.#waitAgain(true);
       if (this.#end !== null) this.#answer(this.#end, true);
       else if (this.#isEnding) this.#client.close();
-      else this.#advance();
+      else if (!DEMOTED_REPLY.test(first)) this.#advance();
+      else this.#outlast(first.slice(1).trimEnd(), this.#askedMs, "demoted");
       return;
     }
     this.#isPassing = true;
     this.#pass(attempt, held!, heldStart, heldStart + heldBytes, isLast);
   }
 
-  /** Whether the reply is none for the client: the server was made to end it, or its slice is over. */
+  /** Whether the reply is none for the client: the server was made to end it, is no master any more, or its slice is over. */
   #isEndOfTry(reply: string): boolean {
     if (reply === UNBLOCKED_REPLY) return this.#isTold;
-    if (this.#isShortened && !this.#isWhole && WHOLE_ONLY.test(reply)) return this.#isWhole = true;
+    if (DEMOTED_REPLY.test(reply) || this.#time.isRefused(reply)) return true;
     return !this.#canUnblock && NOTHING.test(reply) &&
-      (this.#end !== null || (this.#isShortened && this.#leftMs > SPARE_MS));
+      (this.#end !== null || this.#time.isPartOver);
+  }
+
+  #waitAgain(isSent: boolean): void {
+    this.#leaveLink();
+    this.#state = "waiting";
+    this.#isAskedAgain ||= isSent;
   }
 
   /** Hands the client its reply. */
@@ -357,8 +352,14 @@ export class BlockedCommand implements Blocked, RequestOwner, LinkUser, SlotWatc
   }
 
   failed(attempt: Request, text: string): void {
+    const hasCome = this.#isPassing || attempt.heldBytes > 0;
     this.#attemptEnded(attempt);
-    this.#fail(text);
+    const isWanted = this.#state === "asked" && this.#end === null && !this.#isEnding;
+    const isSent = !isUnsent(text);
+    const isOther = isSent && !this.#lastIds.areKnown; // `$` may mean another entry
+    if (hasCome || !isWanted || isOther || !isServerLost(text)) return this.#fail(text);
+    this.#waitAgain(isSent);
+    this.#outlast(text, this.#askedMs);
   }
 
   #attemptEnded(attempt: Request): void {
@@ -390,6 +391,7 @@ export class BlockedCommand implements Blocked, RequestOwner, LinkUser, SlotWatc
     this.#parent = null;
     this.#state = "over";
     this.#stopWaiting();
+    this.#outage?.end();
     this.#slot.unwatch(this);
     this.#client.blocked = null;
     this.#leaveLink();

@@ -8,6 +8,8 @@ import { assert, assertEquals } from "@std/assert";
 import {
   backendDown,
   backendFailure,
+  isServerLost,
+  isUnsent,
   moveFailed,
   notAllowed,
   slotWaitedOut,
@@ -94,4 +96,25 @@ Deno.test("a server's own code stays at the beginning, but for codes that are ab
     moveFailed(3, "a:1", "IOERR error or timeout reading from target"),
     "ERR handle request, bad slotsmgrt resp: slot 3 from a:1: IOERR error or timeout reading from target",
   );
+});
+
+Deno.test("a text tells whether its server is lost, or has refused the proxy, and whether the request was sent", () => {
+  const lost = ["connection refused", "no answer for 500 ms", "connection closed by the server"];
+  for (const cause of [...lost, "another server has taken its place", "LOADING Redis is loading"]) {
+    const [down, failure] = [backendDown("[::1]:6379", cause), backendFailure("a:1", cause)];
+    assert(isServerLost(down) && isUnsent(down), down);
+    assert(isServerLost(failure) && !isUnsent(failure), failure);
+  }
+  const refused = ["WRONGPASS invalid username-password pair", "ERR invalid DB index"];
+  const ours = ["Too many open files (os error 24)", "ERR max number of clients reached"];
+  const unknown = [
+    "protocol error from the server: no type",
+    "the server sent a reply nobody asked for",
+  ];
+  for (const cause of [...refused, ...ours, ...unknown, "NOPERM this user may not select"]) {
+    assert(!isServerLost(backendDown("a:1", cause)), cause);
+    assert(!isServerLost(backendFailure("a:1", cause)), cause);
+  }
+  assert(!isServerLost(moveFailed(7, "a:1", backendDown("b:1", "connection refused"))));
+  assert(!isServerLost(slotWaitedOut(7, 20_000)));
 });

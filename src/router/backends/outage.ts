@@ -1,0 +1,117 @@
+/**
+ * An outage of a server, for commands that outlast it: the server is asked a few times a second whether it is over,
+ * however many commands wait.
+ *
+ *      over ── a command notices it ─► asked again and again ─► the server is back: those who wait go on
+ *                                            └─ OUTAGE_MS after the first notice: nobody may wait any more
+ *
+ * There are two kinds: the server is lost, or it is no master any more.
+ *
+ * @module
+ */
+
+import { encodeRequest, PING } from "../../resp/encoder.ts";
+import { isPassing } from "../errors.ts";
+import { askServer } from "./question.ts";
+import type { AskedServer } from "./server_fact.ts";
+
+/** How long an outage may last until the commands that wait for its end fail, in milliseconds. */
+export const OUTAGE_MS = 15_000;
+/** How long after an answer, or none, the server is asked again, in milliseconds. */
+const ASK_MS = 100;
+
+/** A server that can have an outage. */
+export interface OutageServer extends AskedServer {
+  /** When a byte came from it last; clock milliseconds. */
+  readonly heardMs: number;
+}
+
+/** What kind of outage it is. */
+interface OutageKind {
+  readonly question: Uint8Array;
+  /** Whether the server's reply to the question says that the outage is over. */
+  isOver(reply: string): boolean;
+  /** Whether one that began at `sinceMs`, and was noticed last at `noticedMs`, has been over since; milliseconds. */
+  wasOver(server: OutageServer, sinceMs: number, noticedMs: number): boolean;
+}
+
+/** The server cannot be reached, or still loads its data. */
+export const LOST: OutageKind = {
+  question: PING,
+  isOver: (reply) => !isPassing(reply),
+  wasOver: ({ heardMs }, sinceMs) => heardMs > sinceMs,
+};
+
+/** The server follows another one, and refuses writes. Where our user may not ask for that, it is over for a new owner. */
+export const DEMOTED: OutageKind = {
+  question: encodeRequest(["ROLE"]),
+  isOver: (reply) => /^\*\d+\r\n\$6\r\nmaster\r\n/.test(reply),
+  wasOver: (_server, _sinceMs, noticedMs) => performance.now() - noticedMs > OUTAGE_MS,
+};
+
+/** One kind of outage of one server; see the drawing above. */
+export class Outage {
+  readonly #server: OutageServer;
+  readonly #kind: OutageKind;
+  #sinceMs = -Infinity;
+  #noticedMs = -Infinity;
+  /** Those who wait for its end, in the order in which they came. */
+  readonly #waiting = new Set<() => void>();
+  #isAsking = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(server: OutageServer, kind: OutageKind) {
+    this.#server = server;
+    this.#kind = kind;
+  }
+
+  /**
+   * A command has noticed it.
+   *
+   * @returns For how many milliseconds its end may be waited for; not more than 0 once it has lasted too long.
+   */
+  notice(): number {
+    const nowMs = performance.now();
+    if (this.#kind.wasOver(this.#server, this.#sinceMs, this.#noticedMs)) this.#sinceMs = nowMs;
+    this.#noticedMs = nowMs;
+    return this.#sinceMs + OUTAGE_MS - nowMs;
+  }
+
+  /** Calls `goOn` once, later, when it is over. */
+  whenOver(goOn: () => void): void {
+    this.#waiting.add(goOn);
+    if (this.#timer === undefined) this.#ask();
+  }
+
+  /** Does not call `goOn` any more. */
+  leave(goOn: () => void): void {
+    this.#waiting.delete(goOn);
+    if (this.#waiting.size === 0) this.#stopAsking();
+  }
+
+  #stopAsking(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #ask(): void {
+    this.#timer = undefined;
+    if (this.#isAsking) return;
+    this.#isAsking = true;
+    const { resp3 } = this.#server;
+    const backend = this.#server.backend(0, resp3 === "yes" ? 3 : 2);
+    askServer(backend, this.#kind.question, (text, isReply) => {
+      this.#isAsking = false;
+      if (isReply && this.#kind.isOver(text)) this.#end();
+      else if (this.#waiting.size > 0) this.#timer = setTimeout(() => this.#ask(), ASK_MS);
+    });
+  }
+
+  #end(): void {
+    this.#noticedMs = -Infinity;
+    this.#stopAsking();
+    for (const goOn of [...this.#waiting]) {
+      if (this.#waiting.delete(goOn)) goOn();
+    }
+  }
+}
