@@ -12,3 +12,11 @@ export function fileFault(error: unknown): string {
   if (error instanceof Deno.errors.NotCapable) return SYSTEM_FILES;
   return error instanceof Error ? error.message : String(error);
 }
+
+/** The same of a file whose name is said beside it: the reason alone. */
+export function fileReason(error: unknown): string {
+  if (error instanceof Deno.errors.NotFound) return "no such file";
+  if (error instanceof Deno.errors.PermissionDenied) return "permission denied";
+  if (error instanceof Deno.errors.IsADirectory) return "it is a folder";
+  return fileFault(error).replace(/:? ?(open|readfile|stat|rename) .*$/, "");
+}

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { fileFault } from "../base/file_fault.ts";
+import { fileReason } from "../base/file_fault.ts";
 import { replaceFile } from "../base/replace_file.ts";
 import { ConfigError } from "./error.ts";
 import { decodeConfig } from "./lines.ts";
@@ -57,7 +57,7 @@ export class ConfigFile {
       const prepare = (written: string) => keepOwner(written, uid, gid);
       await replaceFile(real, text, (mode ?? 0o600) & 0o777, prepare);
     } catch (error) {
-      throw new ConfigError(`${path} cannot be written: ${reasonOf(error)}`);
+      throw new ConfigError(`${path} cannot be written: ${fileReason(error)}`);
     }
     this.text = text;
   }
@@ -73,7 +73,7 @@ export async function openConfigFile(path: string): Promise<ConfigFile> {
   try {
     bytes = await Deno.readFile(path);
   } catch (error) {
-    throw new ConfigError(`${path}: cannot read config file: ${reasonOf(error)}`);
+    throw new ConfigError(`${path}: cannot read config file: ${fileReason(error)}`);
   }
   return new ConfigFile(path, decodeConfig(bytes, path));
 }
@@ -81,9 +81,4 @@ export async function openConfigFile(path: string): Promise<ConfigFile> {
 /** Only root can give a file away; for others it is their own already, or stays that. */
 async function keepOwner(path: string, uid: number | null, gid: number | null): Promise<void> {
   if ((await Deno.stat(path)).uid !== uid) await Deno.chown(path, uid, gid).catch(() => {});
-}
-
-function reasonOf(error: unknown): string {
-  if (error instanceof Deno.errors.NotFound) return "no such file";
-  return fileFault(error).replace(/:? ?(open|readfile).*$/, "");
 }

@@ -10,7 +10,7 @@
  */
 
 import { excerpt } from "../base/excerpt.ts";
-import { fileFault } from "../base/file_fault.ts";
+import { fileReason } from "../base/file_fault.ts";
 import type { ConfigKey } from "./key.ts";
 
 /** Largest file of a secret, in bytes. */
@@ -118,7 +118,7 @@ function readSecretFile(path: string, sources: SecretSources, at: string): reado
   try {
     bytes = sources.read(path);
   } catch (error) {
-    throw fail(`cannot be read: ${reasonOf(error)}`);
+    throw fail(`cannot be read: ${fileReason(error)}`);
   }
   let text: string;
   try {
@@ -134,10 +134,4 @@ function readSecretFile(path: string, sources: SecretSources, at: string): reado
     if (CONTROL.test(value)) throw fail(`line ${i + 1} has an invisible character`);
   }
   return values;
-}
-
-function reasonOf(error: unknown): string {
-  if (error instanceof Deno.errors.NotFound) return "no such file";
-  if (error instanceof Deno.errors.PermissionDenied) return "permission denied";
-  return fileFault(error).replace(/:? ?(open|readfile|stat).*$/, "");
 }

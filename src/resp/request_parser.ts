@@ -26,7 +26,7 @@ export const ELEMENTS_MAX = 2 ** 31 - 1;
 export const ELEMENTS_MAX_BEFORE_7 = 1024 * 1024;
 /** The fewest bytes of an element: an empty bulk. */
 const ELEMENT_BYTES_MIN = 6;
-/** Longest inline request or length line, in bytes (Redis: PROTO_INLINE_MAX_SIZE). */
+/** Longest inline request, without the end of its line, or length line, in bytes (Redis: PROTO_INLINE_MAX_SIZE). */
 export const INLINE_BYTES_MAX = 64 * 1024;
 /** Most elements in a request before AUTH, as Redis. */
 export const UNAUTHENTICATED_ELEMENTS_MAX = 10;
@@ -270,13 +270,15 @@ export class RequestParser implements Arguments {
   /** Parses one line of an inline request; `empty` when it held no word. */
   #parseInline(bytes: Uint8Array, start: number, end: number): ParseOutcome | "empty" {
     const newline = bytes.indexOf(LF, start + this.#at);
-    if (newline < 0 || newline >= end) {
+    const isWhole = newline >= 0 && newline < end;
+    const here = isWhole ? newline : end;
+    // A CR that is the last byte here may be of the line's end.
+    const lineEnd = here > start && bytes[here - 1] === CR ? here - 1 : here;
+    if (lineEnd - start > INLINE_BYTES_MAX) return this.#fail("too big inline request");
+    if (!isWhole) {
       this.#at = end - start;
-      if (this.#at > INLINE_BYTES_MAX) return this.#fail("too big inline request");
       return "more";
     }
-    if (newline - start > INLINE_BYTES_MAX) return this.#fail("too big inline request");
-    const lineEnd = newline > start && bytes[newline - 1] === CR ? newline - 1 : newline;
     const inline = splitInline(bytes, start, lineEnd);
     this.#at = 0;
     if (inline === null) return this.#fail("unbalanced quotes in request");

@@ -75,12 +75,11 @@ function length(text: string, at: number, what: string, short: string): [number,
 
 function inline(text: string, at: number): [string[], number] {
   const newline = text.indexOf("\n", at);
-  if ((newline < 0 ? text.length : newline) - at > INLINE_BYTES_MAX) {
-    throw new Refused("too big inline request");
-  }
+  const line = text.slice(at, newline < 0 ? text.length : newline).replace(/\r$/, "");
+  if (line.length > INLINE_BYTES_MAX) throw new Refused("too big inline request");
   if (newline < 0) throw new Incomplete();
   // The rules of quoting have a redis-server for reference.
-  const bytes = latin1(text.slice(at, newline).replace(/\r$/, ""));
+  const bytes = latin1(line);
   const words = splitInline(bytes, 0, bytes.length);
   if (words === null) throw new Refused("unbalanced quotes in request");
   const { spans } = words;

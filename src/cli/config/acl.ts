@@ -5,6 +5,7 @@
  */
 
 import { countOf } from "../../base/count_of.ts";
+import { fileReason } from "../../base/file_fault.ts";
 import { hashedRules } from "../../acl/stored_users.ts";
 import { bytesOfText, textOfBytes } from "../../acl/users.ts";
 import type { RedisUserAnswer, RedisUsersAnswer } from "../../api/answers.ts";
@@ -233,7 +234,7 @@ async function readFile(file: string): Promise<string> {
   try {
     return await Deno.readTextFile(file);
   } catch (error) {
-    throw new Error(`cannot read "${file}": ${(error as Error).message}`);
+    throw new Error(`cannot read "${maskControls(file)}": ${fileReason(error)}`);
   }
 }
 

@@ -4,7 +4,9 @@
  * @module
  */
 
+import { dirname } from "node:path";
 import { countOf } from "../../base/count_of.ts";
+import { fileReason } from "../../base/file_fault.ts";
 import { parseAddress } from "../../base/address.ts";
 import { replaceFile } from "../../base/replace_file.ts";
 import type { Config } from "../../config/config.ts";
@@ -74,7 +76,7 @@ export const dumpCommand = configCommand({
       console.log(text);
       return {};
     }
-    await replaceFile(file, `${text}\n`, FILE_MODE);
+    await writeFile(file, `${text}\n`);
     const entries = dump.entries.size;
     const { product } = dump;
     return {
@@ -144,7 +146,17 @@ async function readText(file: string): Promise<string> {
   try {
     return await Deno.readTextFile(file);
   } catch (error) {
-    throw new DumpError(`${maskControls(file)} cannot be read: ${(error as Error).message}`);
+    throw new DumpError(`${maskControls(file)} cannot be read: ${fileReason(error)}`);
+  }
+}
+
+async function writeFile(file: string, text: string): Promise<void> {
+  try {
+    await replaceFile(file, text, FILE_MODE);
+  } catch (error) {
+    const hasNoFolder = error instanceof Deno.errors.NotFound;
+    const reason = hasNoFolder ? `there is no folder ${dirname(file)}` : fileReason(error);
+    throw new DumpError(maskControls(`${file} cannot be written: ${reason}`));
   }
 }
 

@@ -12,7 +12,7 @@ import {
 import { startLog, stopLog } from "../../base/log.ts";
 import type { Argument, Flag, FlagValues, Subcommand } from "./subcommand.ts";
 import { type CommandOutput, printOutput } from "./output.ts";
-import { CommandContext, DASHBOARD_HINT, TOKEN_VARIABLE } from "./context.ts";
+import { CommandContext, TOKEN_VARIABLE, withDashboardHint } from "./context.ts";
 
 /** A config command. */
 export interface ConfigRow {
@@ -57,7 +57,7 @@ async function runRow(row: ConfigRow, values: FlagValues): Promise<number> {
 /** Adds to an error what the user can do. */
 export function withAdvice(error: unknown): unknown {
   if (error instanceof DashboardUnreachableError && error.reason !== "silent") {
-    return new Error(`${error.message}; ${DASHBOARD_HINT}`, { cause: error });
+    return new Error(withDashboardHint(error.message), { cause: error });
   }
   if (error instanceof DashboardError && error.status === UNAUTHORIZED) {
     return new Error(

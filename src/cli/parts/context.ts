@@ -79,9 +79,16 @@ export const CONFIG_FLAGS: readonly Flag[] = [
   ...[CONFIG_FILE, LOG_FILE, LOG_LEVEL, DASHBOARD, DASHBOARD_WAIT, OUTPUT],
 ];
 
+const START_ONE = "start `codis-proxy dashboard`";
+const NAME_IT = "or set dashboard_addr or --dashboard to its address";
+
 /** What to do when no dashboard answers, for the end of a message. */
-export const DASHBOARD_HINT =
-  "start `codis-proxy dashboard`, or set dashboard_addr or --dashboard to its address";
+const DASHBOARD_HINT = `${START_ONE}, ${NAME_IT}`;
+
+/** A message about a dashboard with what to do behind it, each part once. */
+export function withDashboardHint(message: string): string {
+  return message.endsWith(START_ONE) ? `${message}, ${NAME_IT}` : `${message}; ${DASHBOARD_HINT}`;
+}
 
 /** The address of the dashboard is not known; the message says what to do. */
 export class NoDashboardError extends Error {

@@ -5,6 +5,8 @@
  * @module
  */
 
+import { fileReason } from "../../base/file_fault.ts";
+
 /** Longest input, in bytes. */
 const INPUT_BYTES_MAX = 4096;
 /** What the keys send that end the input, delete a character, or give up. */
@@ -36,7 +38,7 @@ export async function readPasswordFile(file: string, flag: string): Promise<stri
   try {
     return firstLine(await Deno.readTextFile(file));
   } catch (error) {
-    throw new Error(`cannot read --${flag} "${file}": ${(error as Error).message}`);
+    throw new Error(`cannot read --${flag} "${file}": ${fileReason(error)}`);
   }
 }
 

@@ -616,6 +616,13 @@ const REFUSALS: readonly { name: string; answer: Answerer; complaint: string }[]
       "--dashboard to its address",
   },
   {
+    name: "Codis 2.0's dashboard",
+    answer: { status: 404, body: "404 page not found\n" },
+    complaint:
+      "does not know PUT /api/server_groups: it is Codis 2.0's dashboard, or none; stop it, and " +
+      "start `codis-proxy dashboard`, or set dashboard_addr or --dashboard to its address\n",
+  },
+  {
     name: "503 that knows no leader",
     answer: { status: 503, body: '{"error":"no leader yet"}' },
     complaint: "dashboard answered 503: no leader yet",
@@ -634,6 +641,28 @@ for (const { name, answer, complaint } of REFUSALS) {
     assertStringIncludes(stderr, complaint);
   });
 }
+
+Deno.test("config: a file that cannot be read or written is told in words, by the name that was given", async () => {
+  await using folder = await StoreFolder.make();
+  await folder.openFilled("a:1");
+  const ini = `${folder.dir}/config.ini`;
+  await Deno.writeTextFile(ini, `${folder.config}\nproduct = test\n`);
+  await using dashboard = new RecordingDashboard({});
+  const none = `${folder.dir}/none`;
+  const at = `--dashboard=${dashboard.addr}`;
+  for (
+    const [words, said] of [
+      [["-c", ini, "dump", `${none}/x`], `${none}/x cannot be written: there is no folder ${none}`],
+      [["-c", ini, "dump", folder.dir], `${folder.dir} cannot be written: it is a folder`],
+      [["-c", ini, "restore", none], `${none} cannot be read: no such file`],
+      [[at, "acl", "import", none], `cannot read "${none}": no such file`],
+      [[at, "acl", "import", folder.dir], `cannot read "${folder.dir}": it is a folder`],
+    ] as const
+  ) {
+    const { code, stderr } = await config(...words);
+    assertEquals([code, stderr], [1, `codis-proxy: ${said}\n`]);
+  }
+});
 
 Deno.test("config: a dashboard that stands by sends to the leader, once", async () => {
   await using leader = new RecordingDashboard({ "PUT /api/server_groups": OK });

@@ -57,6 +57,10 @@ Deno.test("RequestParser accepts the largest bulk and the most arguments, and no
   assertEquals(outcomeOf(`*${ELEMENTS_MAX + 1}\r\n`), "error");
   assertEquals(outcomeOf("y".repeat(INLINE_BYTES_MAX)), "more");
   assertEquals(outcomeOf("y".repeat(INLINE_BYTES_MAX + 1)), "error");
+  for (const end of ["\n", "\r\n"]) {
+    assertEquals(outcomeOf("y".repeat(INLINE_BYTES_MAX) + end), "request");
+    assertEquals(outcomeOf("y".repeat(INLINE_BYTES_MAX + 1) + end), "error");
+  }
 });
 
 Deno.test("RequestParser tells how large a request is at least, as soon as its lengths are known", () => {

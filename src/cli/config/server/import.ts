@@ -9,6 +9,7 @@
  */
 
 import { countOf } from "../../../base/count_of.ts";
+import { fileReason } from "../../../base/file_fault.ts";
 import type { DashboardClient } from "../../../api/dashboard_client.ts";
 import { DashboardError } from "../../../api/dashboard_errors.ts";
 import type { Config } from "../../../config/config.ts";
@@ -219,9 +220,7 @@ async function readFile(file: string): Promise<string> {
   try {
     return await Deno.readTextFile(file);
   } catch (error) {
-    const isMissing = error instanceof Deno.errors.NotFound;
-    const reason = isMissing ? "no such file" : (error as Error).message;
-    throw new UsageError(`${file} cannot be read: ${reason}`);
+    throw new UsageError(`${file} cannot be read: ${fileReason(error)}`);
   }
 }
 
