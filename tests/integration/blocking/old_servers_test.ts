@@ -7,6 +7,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { delay } from "@std/async/delay";
+import { whenBlocked } from "../../support/blocked_clients.ts";
 import { CODIS_SERVER } from "../../support/codis_server.ts";
 import { until, within } from "../../support/deadline.ts";
 import { MovingSlot, TAG } from "../../support/moving_slot.ts";
@@ -42,6 +43,27 @@ Deno.test("at an old server CLIENT UNBLOCK takes effect within a second or so", 
   await until(() => moving.proxy.sessionOf(client).blocked?.isAtServer === true);
   assertEquals(await within(other.call("CLIENT", "UNBLOCK", id), 3000), 1);
   assertEquals(await answer, null);
+});
+
+Deno.test("a command waits on at an old server that is lost and comes back", async () => {
+  await using moving = await MovingSlot.start(OLD);
+  const server = moving.servers[0]!;
+  using client = await moving.proxy.client();
+  using timed = await moving.proxy.client();
+  const before = performance.now();
+  const answer = client.call("BLPOP", Q, 0);
+  const timedAnswer = timed.call("BLPOP", `${TAG}none`, 3);
+  await whenBlocked(server, 2);
+  await server.kill();
+  await delay(500);
+  await server.restart();
+  await whenBlocked(server, 2);
+  assertEquals(await timedAnswer, null);
+  const ms = performance.now() - before;
+  assert(ms > 2900 && ms < 4200, `it took ${ms} ms`);
+  using other = await moving.proxy.client();
+  await other.call("RPUSH", Q, "x");
+  assertEquals(await within(answer), [Q, "x"]);
 });
 
 Deno.test("every element is popped once while the slot moves between old servers", async () => {
