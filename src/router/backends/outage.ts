@@ -42,10 +42,10 @@ export const LOST: OutageKind = {
   wasOver: ({ heardMs }, sinceMs) => heardMs > sinceMs,
 };
 
-/** The server follows another one, and refuses writes. Where our user may not ask for that, it is over for a new owner. */
+/** The server follows another one, and refuses writes. */
 export const DEMOTED: OutageKind = {
-  question: encodeRequest(["ROLE"]),
-  isOver: (reply) => /^\*\d+\r\n\$6\r\nmaster\r\n/.test(reply),
+  question: encodeRequest(["INFO", "replication"]),
+  isOver: (reply) => /\nrole:master\r?\n/.test(reply),
   wasOver: (_server, _sinceMs, noticedMs) => performance.now() - noticedMs > OUTAGE_MS,
 };
 
