@@ -84,7 +84,7 @@ export const CLUSTER_METRICS: MetricSection<ClusterRow> = {
         minutes: 1,
         severity: "critical",
         summary: "{{ $labels.path }} in the coordinator cannot be read: {{ $labels.reason }}.",
-        fix: "Correct or delete it in the coordinator: codis-proxy config check says which.",
+        fix: "codis-proxy config check names it, and the command that puts it right.",
       }],
       samples: ({ view }) =>
         view.unreadable_records.slice(0, UNREADABLE_MAX)
