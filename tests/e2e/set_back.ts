@@ -8,6 +8,7 @@
 import { assert, assertEquals, assertLess, assertStringIncludes } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { loadActionNames } from "../../src/store/actions.ts";
+import { loadFences } from "../../src/store/fences.ts";
 import { loadProxies } from "../../src/store/proxies.ts";
 import { loadSlot } from "../../src/store/slots.ts";
 import { type Store, storeOf } from "../../src/store/store.ts";
@@ -151,6 +152,35 @@ export function testSetBack(
       for (const proxy of cluster.proxies) {
         assertStringIncludes(proxy.stderr, "it was set back to an older copy");
       }
+    },
+  );
+
+  register(
+    `${name} that has lost all its data can be set up again while proxies run, as its refusals say`,
+    async () => {
+      await using cluster = await SetBackCluster.start(name);
+      await cluster.move(1, 2);
+      await cluster.whileStopped(() => cluster.server.wipe());
+      await until(() =>
+        cluster.withStore(async (store) => {
+          const proxies = await loadProxies(store);
+          return proxies.length === 2 && (await loadFences(store)).length === 0;
+        }).catch(() => false), BACK_MS);
+      const { dashboard: { configFile }, servers } = cluster;
+      for (
+        const words of [
+          ["slot", "init"],
+          ...servers.map(({ addr }, i) => ["server", "add", `${i + 1}`, addr, "master"]),
+          ["slot", "range-set", "0", "1023", "1", "online"],
+        ]
+      ) {
+        const { code, stderr } = await callCli("config", "-c", configFile, ...words);
+        assertEquals([code, stderr], [0, ""], words.join(" "));
+      }
+      await cluster.untilOnline();
+      await cluster.move(5, 2);
+      await cluster.assertServedBy(1, 1);
+      await cluster.assertServedBy(5, 2);
     },
   );
 

@@ -110,6 +110,7 @@ export class Membership {
         setServing: (serving) => setServing("table", serving),
         beforeEntry: () => this.#follower.countAnew(),
         isOvertaken: () => this.#contact.isLost,
+        isEmpty: () => this.slots.isEmpty,
         onOnline: async () => {
           this.#follow();
           // Asked before the slots: they are as this action left them, or newer.

@@ -184,6 +184,19 @@ export class OwnEntry {
   }
 
   /**
+   * Removes our fence while nothing is served.
+   *
+   * @returns Whether there is none of ours any more; it stays while another process may serve behind it.
+   */
+  async removeIdleFence(): Promise<boolean> {
+    if (this.#other.isThere) return false;
+    await this.#fencing;
+    await deleteFence(this.store, this.record.addr);
+    this.#hasFence = false;
+    return true;
+  }
+
+  /**
    * Removes our fence, then our entry, for good. A fence that another process has left is not ours to remove; and
    * while another one may serve for this proxy, both stay for it. Who is left has both to remove, in the middle of
    * its start, too.

@@ -64,6 +64,8 @@ export interface RegistrationEvents {
    * when it rejects, until it resolves.
    */
   onOnline(): Promise<void>;
+  /** Whether no slot is served by the table that was loaded. @default some are */
+  isEmpty?(): boolean;
   /** Somebody has set the proxy offline. @default nothing is done */
   onOffline?(): void;
   /** An operator, or a dashboard, wants the process to end in order. */
@@ -143,6 +145,7 @@ export class Registration {
       signal: this.#stopping.signal,
       isOnline: () => this.#state === "online",
       load: () => events.onOnline(),
+      isEmpty: () => events.isEmpty?.() ?? false,
       isOvertaken: () => events.isOvertaken?.() ?? false,
       setServing: (serving) => events.setServing(serving),
     });
@@ -323,6 +326,7 @@ export class Registration {
         log.warn("{id} was set offline: serving the last slot table until it is online again", {
           id: own.id,
         });
+        this.table.loadIfOld();
         return this.#events.onOffline?.();
     }
   }

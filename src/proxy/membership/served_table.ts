@@ -9,7 +9,8 @@
  *                                                              └─► serving: the coordinator cannot be asked
  *
  * While the fence stands without an online proxy behind it, the dashboard changes nothing: then the last
- * table holds, whatever happens to our entry.
+ * table holds, whatever happens to our entry. A table without a slot, of a store that has lost its data, needs no
+ * fence while we are not online: it is given up, and the store can be set up again.
  *
  * @module
  */
@@ -47,6 +48,8 @@ export interface ServedTableOptions {
   isOvertaken(): boolean;
   /** Loads every slot; called again when it rejects. */
   load(): Promise<void>;
+  /** Whether no slot is served. */
+  isEmpty(): boolean;
   /** Says whether requests are served from now on. */
   setServing(serving: Serving): void;
 }
@@ -119,7 +122,8 @@ export class ServedTable {
         if (!this.#hasTable && !await this.#fenceFirst()) continue;
         await this.#options.load();
         this.#hasTable = true;
-        this.#watchFence();
+        if (this.#options.isEmpty() && !this.#options.isOnline()) await this.#giveUp();
+        else this.#watchFence();
       } catch (error) {
         this.#mustLoad = true;
         if (error instanceof ClosedError) break;
@@ -142,7 +146,9 @@ export class ServedTable {
    * @returns Whether we are online; if not, there is no fence, as nothing is served.
    */
   async #fenceFirst(): Promise<boolean> {
-    const isMade = await this.#own.fence();
+    // It may be ours since a table that we have given up.
+    const isOurs = this.#own.hasFence;
+    const isMade = await this.#own.fence() || isOurs;
     if ((await this.#own.load())?.state === "online") {
       // Who moves the product to another store has seen the fence, or we see that here.
       await checkIsHere(this.#own.store);
@@ -170,9 +176,12 @@ export class ServedTable {
     await this.#own.fence();
   }
 
-  /** Loads the table if it is out of date. Behind the fence nothing changes until we are online. */
+  /**
+   * We are not online: loads the table if it is out of date, behind the fence nothing changes until we are; or if it
+   * has no slot, and may be given up.
+   */
   loadIfOld(): void {
-    if (this.#isOld) this.load();
+    if (this.#isOld || (this.#hasTable && this.#options.isEmpty())) this.load();
   }
 
   /** From the first table on: notices that our fence is removed. */
@@ -180,6 +189,15 @@ export class ServedTable {
     if (this.#fenceWatch !== undefined || this.#options.signal.aborted) return;
     this.#fenceWatch = this.#own.watchFence();
     this.#keepingFence = this.#keepFence(this.#fenceWatch);
+  }
+
+  /** There is nothing to serve, and nobody has set us online: as before the first table. */
+  async #giveUp(): Promise<void> {
+    this.#fenceWatch?.close();
+    this.#fenceWatch = undefined;
+    await this.#keepingFence;
+    this.#hasTable = !await this.#own.removeIdleFence();
+    if (this.#hasTable) this.#watchFence();
   }
 
   async #keepFence(watch: Watch<Entry | undefined>): Promise<void> {

@@ -65,6 +65,11 @@ export class SlotLoader {
     await this.#each(Array.from({ length: SLOT_COUNT }, (_, slotId) => slotId));
   }
 
+  /** Whether no slot has an owner, nor would have one again without being loaded. */
+  get isEmpty(): boolean {
+    return this.#withheld.size === 0 && this.#fills.every((fill) => fill === undefined);
+  }
+
   /** How many slots with a group cannot be served as they are stored, and why the first of them cannot. */
   get faults(): { readonly count: number; readonly reason: string } {
     const [reason = ""] = this.#faults.values();

@@ -328,6 +328,33 @@ export function testMembership(
     assertEquals(proxy.membership.slots.faults, { count: 0, reason: "" });
   });
 
+  test("a proxy whose store has lost all data holds up nobody who sets it up again, and then serves", async () => {
+    await using folder = await subject.start();
+    const store = await folder.openFilled("a:1,b:2");
+    const { slots, servers, actions, responses, fences, proxies } = store.paths;
+    await using proxy = await new TestProxy(store).start();
+    const target = slotIn("test", 9, 1, "online");
+    await answered(store, await send(store, { type: "slot_changed", target }));
+    for (const path of [slots, servers, actions, responses, fences, proxies]) {
+      await store.coordinator.deleteTree(path);
+    }
+    await until(async () => (await loadProxy(store, "proxy_1"))?.state === "offline");
+    await until(() => proxy.table.fills.size === 0);
+    await until(async () => (await loadFences(store)).length === 0);
+    await delay(300);
+    assertEquals(await loadFences(store), [], "it serves nobody");
+    await saveServer(store, { type: "master", group_id: 1, addr: "c:3" });
+    for (let slotId = 0; slotId < 1024; slotId++) {
+      await saveSlot(store, slotIn("test", slotId, 1, "online"));
+    }
+    await until(() => proxy.table.fills.size === 1024);
+    assertEquals(await loadFences(store), ["here:9000"]);
+    assertEquals(proxy.table.fills.get(0)?.backendAddr, "c:3");
+    await answered(store, await send(store, { type: "slot_changed", target }));
+    await deleteFence(store, "here:9000");
+    await until(async () => (await loadFences(store)).length === 1);
+  });
+
   test("slots taken away by range are reset, and the proxy lives on", async () => {
     await using folder = await subject.start();
     const store = await folder.openFilled("a:1");
