@@ -110,14 +110,20 @@ export async function addFence(control: Control, addr: string): Promise<void> {
 }
 
 /**
- * Removes the fences that no online proxy stands behind; returns their addresses.
+ * Removes the fences that no online proxy stands behind; returns their addresses. A record that cannot be read is no
+ * proxy's: one of ours that serves writes its own anew, makes its fence again, and reads its table behind it.
  *
  * @throws {StoreError} When a proxy of another product still serves at one of them.
  */
 export async function removeDeadFences(control: Control): Promise<string[]> {
   const { store } = control;
   const notes = await loadFenceNotes(store);
-  const dead = deadFences([...notes.keys()], await loadProxies(store));
+  const proxies = await loadProxies(
+    store,
+    ({ path, reason }) =>
+      control.report("warning", `${path} cannot be read, so it holds no fence: ${reason}`),
+  );
+  const dead = deadFences([...notes.keys()], proxies);
   const others = dead.filter((addr) => notes.get(addr) === OTHERS_NOTE);
   const serving = await Promise.all(others.map(acceptsConnections));
   const alive = others.filter((_, i) => serving[i]);

@@ -101,13 +101,15 @@ export function decodeTree(tree: ProductTree, facts: FactsByAddr): DecodedTree {
         return [];
       }
     });
-  const slots = decode(tree.slots, paths.slots, decodeSlot, (path, problem) => {
-    const id = numberedName(path.slice(paths.slots.length + 1), "slot_");
-    return errorAt(path, problem, `${CONFIG} slot range-set ${id} ${id} <group_id> online`);
-  }).flatMap(({ name, record }) => {
-    const id = numberedName(name, "slot_");
-    return id !== undefined && slotIds.has(id) ? [[id, record] as const] : [];
+  const stored = [...slotIds].map((id): [string, string] => {
+    const name = `slot_${id}`;
+    return [name, tree.slots.get(name)!];
   });
+  const idOf = (name: string) => numberedName(name, "slot_")!;
+  const slots = decode(new Map(stored), paths.slots, decodeSlot, (path, problem) => {
+    const id = idOf(path.slice(paths.slots.length + 1));
+    return errorAt(path, problem, `${CONFIG} slot range-set ${id} ${id} <group_id> online`);
+  }).map(({ name, record }) => [idOf(name), record] as const);
   const servers = [...groupIds].flatMap((groupId) => {
     const folder = tree.groups.get(`group_${groupId}`)!;
     return decode(folder, paths.group(groupId), decodeServer, badServer)

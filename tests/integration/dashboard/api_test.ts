@@ -470,6 +470,18 @@ Deno.test("what is refused by a rule of Codis 2.0's leaves the store as it was",
   await dashboard.done("POST", "/api/slots/init?is_force=true");
 });
 
+Deno.test("fences of proxies that are gone are removed also beside a record in proxy that cannot be read", async () => {
+  await using folder = await StoreFolder.make();
+  const store = await folder.openFilled("x:1");
+  const { coordinator, paths } = store;
+  await coordinator.create(paths.proxy("foreign"), "garbage");
+  await coordinator.create(paths.fence("gone:9000"), "");
+  await using dashboard = await DashboardServer.start(store);
+  await dashboard.done("POST", "/api/remove_fence");
+  assertEquals(await coordinator.children(paths.fences), []);
+  await dashboard.done("POST", "/api/slots/init?is_force=true");
+});
+
 Deno.test("a lock that a dead Codis 2.0 dashboard left refuses changes until it is removed", async () => {
   await using folder = await StoreFolder.make();
   const store = await folder.open();
