@@ -45,7 +45,7 @@ import {
 } from "../../store/actions.ts";
 import { loadActionsBefore, raiseActionsBefore } from "../../store/moves.ts";
 import { compareSequence, sortSequence } from "../../store/sequence.ts";
-import { type Store, StoreError } from "../../store/store.ts";
+import { logFailure, type Store, StoreError } from "../../store/store.ts";
 import type { OtherProcess } from "../upgrade/other_process.ts";
 import type { ReplicaLoader } from "./replica_loader.ts";
 import type { RuleLoader } from "./rule_loader.ts";
@@ -122,6 +122,10 @@ export class ActionFollower {
   #lastText: string | undefined;
   /** The action at hand, or the last one. */
   #inHand = "";
+  /** Actions of a store that was set back which are for us, and not answered yet. */
+  #open = new Set<string>();
+  /** Whether such a store must be read anew. */
+  #mustReadAnew = false;
   /** How far actions were numbered before the product came to this store. */
   #before = 0;
   /** In which of the coordinator's stores actions are counted. */
@@ -171,6 +175,8 @@ export class ActionFollower {
     const there = await this.#actionsThere();
     this.#moves = moves;
     this.#before = before;
+    this.#open.clear();
+    this.#mustReadAnew = false;
     this.#beginBehind(there);
   }
 
@@ -245,6 +251,7 @@ export class ActionFollower {
         if (this.#moves !== moves) break;
         this.#inHand = name;
         await this.#finish(name);
+        this.#open.delete(name);
       }
     }
   }
@@ -254,17 +261,22 @@ export class ActionFollower {
     const backoff = new Backoff(RETRY);
     const newer = sortSequence(names).filter((name) => !this.#isPast(name));
     const isKnown = this.#last === undefined || names.includes(this.#last);
-    if (isKnown && !isFirst && newer.length > 0) return newer;
-    while (this.#watch !== undefined && this.#store.coordinator.moves === this.#moves) {
+    const mayBeOther = isFirst || !isKnown || newer.length === 0 || this.#mustReadAnew;
+    while (mayBeOther && this.#watch !== undefined) {
+      if (this.#store.coordinator.moves !== this.#moves) return newer;
       try {
-        return await this.#isSetBack() ? await this.#readAnew() : newer;
+        this.#mustReadAnew ||= await this.#isSetBack();
+        if (!this.#mustReadAnew) break;
+        await this.#readAnew();
+        this.#mustReadAnew = false;
+        return [...this.#open];
       } catch (error) {
-        if (!(error instanceof CoordinatorError) || error instanceof ClosedError) throw error;
-        log.debug("actions not looked at yet, trying again: {error}", { error });
+        if (error instanceof ClosedError) return [];
+        logFailure(this.#store, log, "actions not looked at yet, trying again", error);
         await sleep(backoff.nextMs(), this.#stopping.signal, this.#timers);
       }
     }
-    return newer;
+    return [...this.#open, ...newer];
   }
 
   // -- a store that was set back --
@@ -276,12 +288,8 @@ export class ActionFollower {
     return text === undefined || (this.#lastText !== undefined && text !== this.#lastText);
   }
 
-  /**
-   * Takes the store as it is, and goes on numbering where we were.
-   *
-   * @returns The actions that are for us and that we have not answered, oldest first.
-   */
-  async #readAnew(): Promise<readonly string[]> {
+  /** Takes the store as it is, and goes on numbering where we were. */
+  async #readAnew(): Promise<void> {
     const [known, number] = [this.last, this.numberOf(this.last)];
     const there = await this.#actionsThere();
     log.warn(
@@ -299,9 +307,9 @@ export class ActionFollower {
     await raiseActionsBefore(this.#store, number - Number(there.names.at(-1) ?? 0));
     this.#before = await loadActionsBefore(this.#store);
     this.#beginBehind(there);
+    this.#open = new Set(open);
     await Promise.race([this.#options.readAnew(), aborted(this.#stopping.signal)]);
     for (const { resolve } of this.#waiters.splice(0)) resolve();
-    return open;
   }
 
   /** Does one action, however often it takes. */

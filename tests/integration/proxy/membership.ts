@@ -7,6 +7,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { delay } from "@std/async/delay";
 import type { Timers } from "../../../src/base/timers.ts";
+import { ConnectionLossError } from "../../../src/coordinator/errors.ts";
 import type { ActionRecord } from "../../../src/model/action.ts";
 import { decodeProxy, encodeProxy, type ProxyRecord } from "../../../src/model/proxy.ts";
 import { freshSlot, slotIn } from "../../../src/model/slot.ts";
@@ -406,6 +407,28 @@ export function testMembership(
     await proxy.seen("serving");
     assert(proxy.table.version >= version, "what was numbered later is later");
     await answered(store, await send(store, { type: "slot_changed", target }));
+  });
+
+  test("a store that was set back is read anew although that fails at first, and no action is missed", async () => {
+    await using folder = await subject.start();
+    const store = await folder.openFilled("a:1,b:2");
+    await using proxy = await new TestProxy(store).start();
+    const target = slotIn("test", 9, 1, "online");
+    await answered(store, await send(store, { type: "slot_changed", target }));
+    await saveSlot(store, slotIn("test", 3, 2, "online"));
+    const { coordinator, paths } = store;
+    const { adopt } = coordinator;
+    let failures = 0;
+    coordinator.adopt = function (...args) {
+      if (failures++ < 2) return Promise.reject(new ConnectionLossError(args[0], "cut"));
+      return adopt.apply(this, args);
+    };
+    await coordinator.deleteTree(paths.responses);
+    await coordinator.deleteTree(paths.actions);
+    const other = slotIn("test", 10, 1, "online");
+    await answered(store, await send(store, { type: "slot_changed", target: other }));
+    assertEquals(proxy.table.fills.get(3)?.backendAddr, "b:2");
+    assert(failures > 2);
   });
 
   test("an action gets a number above all others, whatever the coordinator counts", async () => {
