@@ -82,7 +82,7 @@ export class BlockedCommand implements Blocked, RequestOwner, LinkUser, SlotWatc
   #questions = 0;
   readonly #lastIds: LastIds;
   #isAskedAgain = false;
-  /** When it was asked last, in milliseconds. */
+  /** When it was asked last, in clock milliseconds. */
   #askedMs = NaN;
   /** How it outlasts an outage; null for most. */
   #outage: OutageWait | null = null;
@@ -256,10 +256,10 @@ export class BlockedCommand implements Blocked, RequestOwner, LinkUser, SlotWatc
     attempt.slot = this.#slot;
     attempt.startedMs = this.#parent!.startedMs;
     this.#state = "asked";
-    this.#askedMs = performance.now();
+    this.#askedMs = clock.nowMs;
     const bytes = this.#time.encode(this.#canUnblock);
-    this.#lastIds.learn(link, () => this.isAtServer = true);
-    this.isAtServer ||= this.#lastIds.areKnown;
+    if (this.#lastIds.areKnown) this.isAtServer = true;
+    else this.#lastIds.learn(link, () => this.isAtServer = true);
     link.send(attempt, bytes, 0, bytes.length);
     if (this.#isEnding) this.#unblock();
   }

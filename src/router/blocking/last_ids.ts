@@ -8,6 +8,9 @@ import { encodeRequest } from "../../resp/encoder.ts";
 import type { Link } from "../backends/link.ts";
 import { type BlockForm, lastIdOf, type NewEntries } from "./block_form.ts";
 
+/** What most commands have; never changed. */
+const NO_ENTRIES: Set<NewEntries> = new Set();
+
 /** The `$` of one command, which become ids; see the header. */
 export class LastIds {
   readonly #form: BlockForm;
@@ -15,7 +18,8 @@ export class LastIds {
 
   constructor(form: BlockForm) {
     this.#form = form;
-    this.#unknown = new Set(form.newEntries);
+    const { newEntries } = form;
+    this.#unknown = newEntries.length === 0 ? NO_ENTRIES : new Set(newEntries);
   }
 
   /** Whether the command has no `$` any more. */
