@@ -30,6 +30,9 @@ const RETRY_MS = 1_000;
 /** How much longer than the master is down a replica may have been without it, in seconds. */
 const LINK_SLACK_SECONDS = 10;
 
+/** A link that has been down for longer was never up, in seconds: thirty years. */
+const NEVER_SECONDS = 1e9;
+
 /** What was last seen of the cluster, as far as a failover depends on it. */
 export interface MasterSightings {
   readonly tree: { readonly groups: readonly GroupRecord[] };
@@ -56,8 +59,12 @@ export interface FailoverContext {
     of(addr: string, silentMs: number): Tally | undefined;
     holdouts(addr: string): ReadonlyMap<string, boolean>;
   };
-  /** Promotes a replica whose master is down, if that still holds when other changes are made. */
-  promote(groupId: number, addr: string, isStillDown: () => boolean): Promise<void>;
+  /**
+   * Promotes a replica whose master is down.
+   *
+   * @param whyNot Asked when other changes are made: why it is not to be any more; empty: it is.
+   */
+  promote(groupId: number, addr: string, whyNot: () => Promise<string>): Promise<void>;
   /** Whether somebody else decides who is the master of a group: Sentinel. */
   isFollowed?(groupId: number): boolean;
 }
@@ -160,39 +167,49 @@ export class Failover {
       return this.#refuse(group.id, master, "fence", cause);
     }
     if (holdouts.size > 0) return;
-    await this.#replace(group.id, master, candidate, downMs, tally!);
+    await this.#replace(group, master, candidate, downMs, tally!);
   }
 
   async #replace(
-    groupId: number,
+    group: GroupRecord,
     master: string,
-    { addr, offset }: Candidate,
+    { addr, history, offset }: Candidate,
     downMs: number,
     { down, up, unheard }: Tally,
   ): Promise<void> {
     const { control, promote } = this.#context;
+    const groupId = group.id;
     const about = aboutFailover(groupId, master);
     const seconds = Math.round(downMs / 100) / 10;
+    const last = replicationOf(this.#context.sightings.servers.infoOf(master) ?? {});
+    const missing = last.history === history ? Math.max(0, last.offset - offset) : 0;
+    const fewer = missing === 0 ? "" : `, ${missing} fewer than it had when it last answered`;
     this.#begun.add(groupId);
     control.outage({
       ...about,
       phase: "begin",
       text:
-        `group ${groupId}: promoting ${addr}, which has ${offset} bytes of the changes of ${master}`,
+        `group ${groupId}: promoting ${addr}, which has ${offset} bytes of the changes of ${master}${fewer}`,
       cause: `${master} does not answer for ${seconds} s, and ${down} of ` +
         `${countOf(down + up + unheard.length, "proxy", "proxies")} cannot reach it either`,
     });
     const { sightings, votes } = this.#context;
     this.promoting++;
     const endVotes = repeat(ROUND_MS, () => votes.ask(master), this.#timers);
-    const isStillDown = () => {
+    const whyNot = async () => {
       const tally = votes.of(master, this.#afterMs / 2);
-      return sightings.servers.downMs(master) > 0 && tally !== undefined && isMajority(tally) &&
+      const nowDownMs = sightings.servers.downMs(master);
+      const isStillDown = nowDownMs > 0 && tally !== undefined && isMajority(tally) &&
         votes.holdouts(master).size === 0;
+      if (!isStillDown) return `${master} may be back`;
+      // Who was chosen may have been restarted meanwhile, and have nothing.
+      const best = await this.#bestReplica(group, master, nowDownMs / 1000);
+      if (typeof best === "string") return best;
+      return best.addr === addr ? "" : `${best.addr} has more of its changes now`;
     };
     try {
       let cause = "";
-      await promote(groupId, addr, isStillDown).catch((error) => {
+      await promote(groupId, addr, whyNot).catch((error) => {
         if (!(error instanceof UnconfirmedError)) throw error;
         cause = error.message;
       });
@@ -221,9 +238,7 @@ export class Failover {
     const servers = (group.servers ?? []).filter(({ addr }) => seen.downMs(addr) === 0);
     const ask = (addr: string) => this.#context.askInfo(addr);
     const { fit, unfit } = await judgeReplicas(ask, servers, (addr, info, now) => {
-      return this.#hasSynced(addr, now, master)
-        ? whyUnlinked(info, master, downSeconds)
-        : `has not synced with ${master}`;
+      return this.#whyNotSynced(addr, now, master) || whyUnlinked(info, master, downSeconds);
     });
     const [best] = fit;
     if (best === undefined) return ["no replica with its data answers", ...unfit].join("; ");
@@ -233,15 +248,21 @@ export class Failover {
     return `it is not known which of ${best.addr} and ${other.addr} has followed it: their histories differ`;
   }
 
-  /** Whether a replica has followed the master, and nobody since; it may know it by another address than we do. */
-  #hasSynced(addr: string, now: Replication, master: string): boolean {
+  /** Why it is not known that a replica has the master's data; empty: it is. */
+  #whyNotSynced(addr: string, now: Replication, master: string): string {
     const { servers: seen } = this.#context.sightings;
     const linked = seen.lastLinked(addr);
-    if (linked?.history === now.history && isSameServer(linked.master, master)) return true;
-    const { role, master: followed, history } = replicationOf(seen.infoOf(master) ?? {});
+    if (linked?.history === now.history && isSameServer(linked.master, master)) return "";
+    const info = seen.infoOf(master);
+    const { role, master: followed, history } = replicationOf(info ?? {});
+    const unknown = `is not known to have synced with ${master}`;
     // What a master wrote that was not seen since it was promoted nobody may have; of a frozen one it is known.
-    if (role === "slave" && !isFrozenBy(followed, master)) return false;
-    return history === "" ? isSameServer(now.master, master) : history === now.history;
+    if (role === "slave" && !isFrozenBy(followed, master)) return unknown;
+    // A replica may know the master by another address than we do.
+    if (history !== "") return history === now.history ? "" : unknown;
+    if (!isSameServer(now.master, master)) return `follows ${now.master}, and not ${master}`;
+    // Before Redis 4 a server has no history. Of a master that was never seen alive we know no more.
+    return info === undefined ? "" : unknown;
   }
 
   #refuse(groupId: number, master: string, kind: string, cause: string): void {
@@ -252,7 +273,7 @@ export class Failover {
       ...{ group: groupId, server: master },
       text: `group ${groupId}: the master ${master} does not answer this dashboard: no failover`,
       hint: kind === "no replica"
-        ? "start it again; or force a promotion, if what the server lacks may be lost"
+        ? `start it again; or, if what another server lacks may be lost: config server promote ${groupId} <addr> --force`
         : kind === "fence"
         ? "start that proxy again; or, if it is surely gone: config action remove-fence"
         : kind !== "no majority"
@@ -299,8 +320,10 @@ function whyNeverFit(info: RedisInfo, { role }: Replication): string {
 /** Why a replica has been without its master for too long; empty: it has not. */
 function whyUnlinked(info: RedisInfo, master: string, downSeconds: number): string {
   const unlinked = Number(info["master_link_down_since_seconds"] ?? 0);
-  // Since Redis 6.2; before, the age of the Unix epoch.
-  if (unlinked < 0) return `has not been linked to ${master} since its start`;
+  // Before Redis 6.2 it is the age of the Unix epoch.
+  if (unlinked < 0 || unlinked > NEVER_SECONDS) {
+    return `has not been linked to ${master} since its start`;
+  }
   return unlinked <= downSeconds + LINK_SLACK_SECONDS
     ? ""
     : `has not been linked to ${master} for ${unlinked} s`;

@@ -70,9 +70,9 @@ export function reportLeft(
 }
 
 /** INFO of a server; undefined when it does not answer. */
-export async function infoOf(control: Control, addr: string): Promise<Known> {
+export async function infoOf(control: Control, addr: string, replyMs?: number): Promise<Known> {
   try {
-    using redis = await control.redis(addr);
+    using redis = await control.redis(addr, replyMs);
     return await readInfo(redis, "server");
   } catch {
     return undefined;

@@ -91,8 +91,8 @@ export interface PromoteOptions {
    * @default false
    */
   readonly isMasterDown?: boolean;
-  /** Whether that still holds; asked when the promotion has waited for other changes. */
-  readonly isStillDown?: () => boolean;
+  /** Asked when the promotion has waited for other changes: why it is not to be any more; empty: it is. */
+  readonly whyNot?: () => Promise<string>;
 }
 
 /** What a promotion works with. */
@@ -135,7 +135,8 @@ export async function promote(context: PromoteContext, options: PromoteOptions):
     try {
       await changes.changeAfter(`${addr} becomes master of group ${groupId}`, note, async () => {
         if (isMasterDown) {
-          if (options.isStillDown?.() === false) throw new StoreError(`${old} may be back`);
+          const why = await options.whyNot?.() ?? "";
+          if (why !== "") throw new StoreError(why);
           return await replaceMaster(context, group, addr, old);
         }
         const left = await leftBehind(group, addr, (each) => infoOf(control, each));
@@ -182,6 +183,14 @@ export async function resumePromotion(
       "error",
       `promotion of ${addr} in group ${group_id} is given up: ${old || "its master"} does not ` +
         `answer, so it is not known what ${addr} lacks; force it if that may be lost`,
+    );
+    return undefined;
+  }
+  if (promotion.is_failover === true && newRole?.role === "slave") {
+    // It may have been restarted meanwhile, and have nothing: who is to be master is judged anew.
+    control.report(
+      "warning",
+      `failover to ${addr} in group ${group_id} is given up: nothing was done yet`,
     );
     return undefined;
   }

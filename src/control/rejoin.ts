@@ -106,20 +106,21 @@ export class Rejoin {
   async #try(addr: string, failed: FailedMaster): Promise<void> {
     if (!this.#options.isOn && this.#told.has(addr)) return;
     using redis = await this.#control.redis(addr, REPLY_MS);
-    if ((await this.#place(addr, failed)) === undefined) return;
+    const before = await this.#place(addr, failed);
+    if (before === undefined) return;
     const now = replicationOf(await readInfo(redis, "replication"));
     if (now.role === "master") await this.#tell(redis, addr, failed);
     if (!this.#options.isOn) return;
     const { store } = this.#control;
+    const masterInfo = await infoOf(this.#control, before.master, REPLY_MS);
+    // It may be lost, too, and be replaced.
+    if (masterInfo === undefined) return;
     // What takes long is done: a failover may wait for the lock.
     await withLock(store, `${addr} rejoins group ${failed.group_id}`, async () => {
       const place = await this.#place(addr, failed);
-      if (place === undefined) return;
+      if (place === undefined || place.master !== before.master) return;
       const { group, master } = place;
-      const why = whyNotFollow(
-        await readInfo(redis, "server"),
-        await infoOf(this.#control, master),
-      );
+      const why = whyNotFollow(await readInfo(redis, "server"), masterInfo);
       if (why !== "") {
         const text = `${addr} does not rejoin group ${group.id}: it ${why} (${master})`;
         this.#control.report("warning", text);
@@ -234,7 +235,13 @@ export class Rejoin {
     this.#told.delete(addr);
     this.#readMs = -Infinity;
     // One that was away at the failover still follows the old master.
-    const left = await leftBehind(group, master, (each) => infoOf(this.#control, each));
+    const left = new Set<string>();
+    const known = async (each: string) => {
+      const info = await infoOf(this.#control, each, REPLY_MS);
+      if (info === undefined) left.add(each); // it would be waited for
+      return info;
+    };
+    for (const each of await leftBehind(group, master, known)) left.add(each);
     await pointServersAt(this.#control, this.#options.auth, group, master, addr, left);
   }
 

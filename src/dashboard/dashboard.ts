@@ -409,10 +409,14 @@ export class Dashboard implements Control {
     this.#takingOver = Promise.withResolvers();
   }
 
-  async #failOver(groupId: number, addr: string, isStillDown: () => boolean): Promise<void> {
+  async #failOver(
+    groupId: number,
+    addr: string,
+    whyNot: () => Promise<string>,
+  ): Promise<void> {
     const done = failoverNoter(this.audit, this.#failovers, groupId, addr);
     try {
-      await this.#promote({ groupId, addr, isForced: true, isMasterDown: true, isStillDown });
+      await this.#promote({ groupId, addr, isForced: true, isMasterDown: true, whyNot });
       done();
     } catch (error) {
       done(error as Error);

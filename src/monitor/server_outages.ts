@@ -11,7 +11,7 @@ import { countOf } from "../base/count_of.ts";
 import type { ServerView } from "../api/cluster_view.ts";
 import type { Timers } from "../base/timers.ts";
 import type { OutageReport } from "../control/outages.ts";
-import { replicationOf } from "../control/servers.ts";
+import { isSameServer, replicationOf } from "../control/servers.ts";
 import type { GroupRecord } from "../model/group.ts";
 import type { OutageKind } from "../model/outage_event.ts";
 import type { ServerRecord } from "../model/server.ts";
@@ -213,11 +213,16 @@ export class ServerOutages {
     const replicas = others.filter(({ type }) => type === "slave");
     if (replicas.length === 0) return `${start}: the group has no replica`;
     const { history } = replicationOf(this.#servers.infoOf(addr) ?? {});
-    // One that was added a moment ago is empty.
-    const replica = replicas.find((each) =>
-      replicationOf(this.#servers.infoOf(each.addr) ?? {}).history === history
-    );
-    if (replica === undefined) return `${start}: no replica of the group has synced with it`;
+    // One that was added or restarted a moment ago may have nothing.
+    const replica = replicas.find((each) => {
+      const linked = this.#servers.lastLinked(each.addr);
+      return linked !== undefined &&
+        linked.history === replicationOf(this.#servers.infoOf(each.addr) ?? {}).history &&
+        (isSameServer(linked.master, addr) || (history !== "" && linked.history === history));
+    });
+    if (replica === undefined) {
+      return `${start}: no replica of the group is known to have synced with it`;
+    }
     return this.#isFollowed()
       ? `${start}; Sentinel decides whether a replica becomes the master (config sentinel list)`
       : `${start}, or make a replica the master (config server promote ${groupId} ${replica.addr})`;

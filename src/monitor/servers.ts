@@ -107,9 +107,10 @@ export class ServerMonitor {
       if (server.connection === undefined) {
         server.connection = await this.#control.redis(addr, INFO_MS);
       }
+      const before = server.info;
       server.info = await readInfoWithMaxmemory(server.connection);
       const replication = replicationOf(server.info);
-      if (replication.isLinked) server.linked = replication;
+      if (replication.isLinked || hasSynced(before, server.info)) server.linked = replication;
       server.problem = "";
       server.downSinceMs = undefined;
     } catch (error) {
@@ -217,6 +218,21 @@ export class ServerMonitor {
 
 /** What is known of a server without the proxies. */
 export type OwnView = Omit<ServerView, "private_connections" | "refused" | "zone" | "reads">;
+
+/**
+ * Whether a replica has had a sync between two answers, after which its link was lost again: it has another history,
+ * and was not restarted.
+ */
+function hasSynced(before: RedisInfo | undefined, info: RedisInfo): boolean {
+  if (before === undefined) return false;
+  const [was, now] = [replicationOf(before), replicationOf(info)];
+  // A master begins another history with its first replica.
+  const isSameWay = was.role === "slave"
+    ? was.master === now.master
+    : before["connected_slaves"] === "0" && info["connected_slaves"] === "0";
+  return now.role === "slave" && isSameWay && was.history !== now.history &&
+    runIdIn(before) === runIdIn(info);
+}
 
 /** The problem of a server before its first answer. */
 const NOT_ASKED = "not asked yet";

@@ -193,8 +193,10 @@ Deno.test("a replica takes the place of a lost master only if it has had its fir
   await servers[0]!.kill();
   await until(async () => {
     const said = await events(dashboard);
-    return said.some((text) => text.includes(`${replica} has not synced with ${master}`)) &&
-      said.some((text) => text.includes("no replica of the group has synced with it"));
+    return said.some((text) =>
+      text.includes(`${replica} is not known to have synced with ${master}`)
+    ) &&
+      said.some((text) => text.includes("no replica of the group is known to have synced with it"));
   });
   await servers[0]!.restart();
   await until(async () => await client.call("GET", "kept") === "1", 10_000);

@@ -6,6 +6,7 @@
  */
 
 import { assert, assertEquals, assertLess, assertMatch } from "@std/assert";
+import type { ServerView } from "../../../src/api/cluster_view.ts";
 import { DashboardServer } from "../../support/dashboard_server.ts";
 import { until } from "../../support/deadline.ts";
 import { ProxyProcess } from "../../support/proxy_process.ts";
@@ -125,4 +126,48 @@ Deno.test("a master that was down when an operator forced another one rejoins, t
     said.some((text) => text.includes(`${master} was restarted: it is not known`)),
     said.join("\n"),
   );
+});
+
+Deno.test("a failed master that rejoins one that hangs does not hold up the failovers of other groups", async () => {
+  await using folder = await StoreFolder.make();
+  await using servers = await RedisServer.startMany(4);
+  const [old, next, other, spare] = servers.map(({ addr }) => addr) as [
+    string,
+    string,
+    string,
+    string,
+  ];
+  const store = await folder.openFilled(`${old},${other}`);
+  await using dashboard = await DashboardServer.start(store, {
+    failover: "auto",
+    failoverAfterMs: AFTER_MS,
+  });
+  await using _proxy = await ProxyProcess.start({
+    config: { embedded_dir: folder.dir, dashboard_addr: dashboard.addr, proxy_id: "one" },
+  });
+  const masterOf = async (groupId: number) => {
+    const { json } = await dashboard.get(`/api/server_group/${groupId}`);
+    return json.servers.find(({ type }: { type: string }) => type === "master").addr;
+  };
+  for (const [groupId, addr] of [[1, next], [2, spare]] as const) {
+    const path = `/api/server_group/${groupId}/addServer`;
+    await dashboard.done("PUT", path, { addr, type: "slave" });
+  }
+  await until(async () => {
+    const { json } = await dashboard.get("/api/cluster");
+    return json.groups.every(({ servers }: { servers: ServerView[] }) =>
+      servers.some(({ replication }) => replication?.is_up === true)
+    );
+  });
+  await servers[0]!.kill();
+  await until(async () => await masterOf(1) === next, 10_000);
+  servers[1]!.pause();
+  await servers[0]!.restart();
+  await servers[2]!.kill();
+  const began = performance.now();
+  await until(async () => await masterOf(2) === spare, 20_000);
+  const tookMs = performance.now() - began;
+  servers[1]!.resume();
+  console.log(`replaced ${Math.round(tookMs)} ms after the kill`);
+  assertLess(tookMs, AFTER_MS + 4_000);
 });

@@ -36,7 +36,7 @@ class Outage {
   /** Fences of proxies that do not answer, and whether they step back. */
   holdouts = new Map<string, boolean>();
   isDown = true;
-  isStillDown = () => false;
+  whyNot = () => Promise.resolve("not asked");
   /** INFO of the master, as it was last read; undefined: it was not. */
   masterInfo: RedisInfo | undefined = { role: "master", master_replid: "x" };
   /** Replicas as they were when they were last seen linked. */
@@ -74,9 +74,9 @@ class Outage {
             lastLinked: (addr) => this.linked.get(addr),
           },
         },
-        promote: (_group, addr, isStillDown) => {
+        promote: (_group, addr, whyNot) => {
           this.promoted.push(addr);
-          this.isStillDown = isStillDown;
+          this.whyNot = whyNot;
           if (this.refusal !== "") return Promise.reject(new Error(this.refusal));
           this.isDown = false;
           return Promise.resolve();
@@ -132,8 +132,8 @@ Deno.test("a replica that has never synced with the lost master is not promoted,
   assertEquals(outage.promoted, []);
   assertEquals(outage.events, [
     "once failover_refused: group 1: the master m:1 does not answer this dashboard: no failover: " +
-    "no replica with its data answers; added:1 has not synced with m:1; " +
-    "restarted:1 has not been linked to m:1 since its start; moved:1 has not synced with m:1",
+    "no replica with its data answers; added:1 is not known to have synced with m:1; " +
+    "restarted:1 has not been linked to m:1 since its start; moved:1 is not known to have synced with m:1",
   ]);
 });
 
@@ -151,7 +151,7 @@ Deno.test("a master that is lost before it was seen as one has no successor: nob
   outage.masterInfo = replica(10, { master_host: "older" });
   await outage.pass(AFTER_MS + 5_000);
   assertEquals(outage.promoted, []);
-  assertMatch(outage.events[0]!, /; a:1 has not synced with m:1$/);
+  assertMatch(outage.events[0]!, /; a:1 is not known to have synced with m:1$/);
   // Of one that was frozen for a promotion it is known: nothing.
   outage.masterInfo = replica(10, { master_host: "m", master_port: "1" });
   await outage.pass(1_000);
@@ -183,18 +183,28 @@ Deno.test("of a master that was never seen, replicas are promoted only if they a
   assertEquals(agreed.promoted, ["b:1"]);
 });
 
-Deno.test("a replica of a server that has no history, before Redis 4, is promoted by whom it follows", async () => {
+Deno.test("a replica of a server that has no history, before Redis 4, is promoted if it was seen linked to the master", async () => {
   const old = (more: RedisInfo = {}) => {
     const { master_replid: _, ...info } = replica(10, more);
     return info;
   };
-  using outage = new Outage({
+  const infos = {
     "never:1": old({ master_link_down_since_seconds: "1700000000" }),
+    "moved:1": old({ slave_repl_offset: "90", master_link_down_since_seconds: "1" }),
     "a:1": old(),
-  });
+  };
+  using outage = new Outage(infos);
   outage.masterInfo = { role: "master" };
+  const link = { role: "slave", isLinked: true, history: "", offset: 1 } as const;
+  outage.linked.set("a:1", { ...link, master: MASTER });
+  outage.linked.set("moved:1", { ...link, master: "before:1" });
   await outage.pass(AFTER_MS + 300);
   assertEquals(outage.promoted, ["a:1"]);
+  // Of a master that was never seen alive, nothing better is known.
+  using unseen = new Outage({ "never:1": infos["never:1"], "a:1": infos["a:1"] });
+  unseen.masterInfo = undefined;
+  await unseen.pass(AFTER_MS + 300);
+  assertEquals(unseen.promoted, ["a:1"]);
 });
 
 Deno.test("a master that most proxies reach is not replaced, and the reason is reported once", async () => {
@@ -239,12 +249,25 @@ Deno.test("a promotion that has waited for another change is given up when the r
   using outage = new Outage({ "a:1": replica(5) });
   await outage.pass(AFTER_MS + 1_000);
   assertEquals(outage.promoted, ["a:1"]);
-  assertEquals(outage.isStillDown(), false, "it answers");
+  const isBack = "m:1 may be back";
+  assertEquals(await outage.whyNot(), isBack, "it answers");
   outage.isDown = true;
-  assertEquals(outage.isStillDown(), true);
+  assertEquals(await outage.whyNot(), "");
   outage.votes = { up: 2, down: 0, unheard: [] };
-  assertEquals(outage.isStillDown(), false, "most proxies reach it");
+  assertEquals(await outage.whyNot(), isBack, "most proxies reach it");
   outage.votes = { up: 0, down: 1, unheard: [] };
   outage.holdouts.set("p:9", true);
-  assertEquals(outage.isStillDown(), false, "a proxy has not stepped back");
+  assertEquals(await outage.whyNot(), isBack, "a proxy has not stepped back");
+});
+
+Deno.test("a replica that was restarted while its promotion waited for another change is not promoted", async () => {
+  const infos: Record<string, RedisInfo> = { "a:1": replica(20), "b:1": replica(10) };
+  using outage = new Outage(infos);
+  await outage.pass(AFTER_MS + 300);
+  assertEquals(outage.promoted, ["a:1"]);
+  outage.isDown = true;
+  infos["a:1"] = replica(0, { master_replid: "own", master_link_down_since_seconds: "-1" });
+  assertEquals(await outage.whyNot(), "b:1 has more of its changes now");
+  infos["b:1"] = { role: "master" };
+  assertMatch(await outage.whyNot(), /^no replica with its data answers; /);
 });

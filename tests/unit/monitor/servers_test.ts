@@ -40,3 +40,26 @@ Deno.test("a server is shown as stored and as it last answered", async () => {
     `stored as master, but it follows ${MASTER}`,
   );
 });
+
+Deno.test("a replica is known to have synced when it was seen linked, or has another history after it was not", async () => {
+  const servers = new FakeServers();
+  const { monitor, info } = servers;
+  const replica = info[REPLICA]!;
+  Object.assign(replica, {
+    ...{ master_link_status: "down", master_replid: "own", run_id: "r" },
+    master_link_down_since_seconds: "-1",
+  });
+  await servers.rounds(2);
+  assertEquals(monitor.lastLinked(REPLICA), undefined);
+  // Its first sync, and the loss of its link, between two answers.
+  Object.assign(replica, { master_replid: "x", master_link_down_since_seconds: "0" });
+  await servers.rounds(1);
+  assertEquals(monitor.lastLinked(REPLICA)?.history, "x");
+  // A restart gives it a history of its own: that is no sync.
+  Object.assign(replica, { master_replid: "other", run_id: "s" });
+  await servers.rounds(2);
+  assertEquals(monitor.lastLinked(REPLICA)?.history, "x");
+  Object.assign(replica, { master_link_status: "up" });
+  await servers.rounds(1);
+  assertEquals(monitor.lastLinked(REPLICA)?.history, "other");
+});
