@@ -6,6 +6,7 @@
  */
 
 import { accessPolicy } from "../../src/api/auth.ts";
+import type { ClusterView } from "../../src/api/cluster_view.ts";
 import { Secret } from "../../src/base/secret.ts";
 import { Dashboard } from "../../src/dashboard/dashboard.ts";
 import type { DashboardOptions } from "../../src/dashboard/dashboard_options.ts";
@@ -140,6 +141,15 @@ export class DashboardServer implements AsyncDisposable {
     if (status !== 200 || text !== '{"msg":"OK","ret":0}') {
       throw new Error(`${method} ${path}: ${status} ${text}`);
     }
+  }
+
+  /** Waits until the dashboard has seen that a replica is linked to a master. */
+  async seesLinked(addr: string, master: string): Promise<void> {
+    await until(async () => {
+      const { groups }: ClusterView = (await this.get("/api/cluster")).json;
+      const found = groups.flatMap(({ servers }) => servers).find((each) => each.addr === addr);
+      return found?.replication?.is_up === true && found.replication.master === master;
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -12,13 +12,12 @@ import { until, within } from "../../support/deadline.ts";
 import { answerNothing, FakeRedis, type FakeReply } from "../../support/fake_redis.ts";
 import { MovingSlot, TAG } from "../../support/moving_slot.ts";
 import { RedisServer } from "../../support/redis_server.ts";
-import type { Word } from "../../support/resp_client.ts";
+import { RespClient, type Word } from "../../support/resp_client.ts";
 import { ReplyError, type RespValue } from "../../support/resp_value.ts";
 import { RouterServer, slotOf } from "../../support/router_server.ts";
 
 const SLOT = slotOf(TAG);
 const Q = `${TAG}q`;
-const OPTIONS = { backendTimeoutMs: 500, backendDialMs: 400 };
 
 async function say(server: RedisServer, ...words: Word[]): Promise<RespValue> {
   using client = await server.client();
@@ -78,31 +77,6 @@ Deno.test("what is blocked at a server that is lost blocks on at the one that ta
   const replies = await within(Promise.all([...answers, lateAnswer])) as [string, string][];
   assertEquals(replies.map(([, value]) => value).sort(), ["1", "2", "3", "4", "5", "6"]);
   for (const client of [...clients, late]) client.close();
-});
-
-Deno.test("what is blocked at a server that falls silent blocks on when that answers again", async () => {
-  // Also when the server is seen to be silent by a request that finds no connection yet.
-  for (const database of [0, 3]) {
-    await using redis = await RedisServer.start();
-    await using proxy = await RouterServer.start({ servers: [redis], options: OPTIONS });
-    using client = await proxy.client();
-    const answer = client.call("BLPOP", "q", 0);
-    await whenBlocked(redis, 1);
-    redis.pause();
-    try {
-      using other = await proxy.client();
-      await other.send("SELECT", database);
-      await other.send("GET", "a"); // a server is silent when it does not answer
-      const before = performance.now();
-      await until(() => proxy.events.filter((event) => /^lost/.test(event)).length >= 2);
-      assert(performance.now() - before < 1500);
-    } finally {
-      redis.resume();
-    }
-    await whenBlocked(redis, 1);
-    await say(redis, "RPUSH", "q", "x");
-    assertEquals(await within(answer), ["q", "x"]);
-  }
 });
 
 Deno.test("a planned change of master pops nothing, and the client blocks on at the new master", async () => {
@@ -242,4 +216,32 @@ Deno.test("a server that does not speak Redis's protocol is not asked again", as
   const reply = await within(client.call("BLPOP", "q", 0), 3000);
   assertMatch(messageOf(reply), /ERR handle response, .*protocol error from the server/);
   assertEquals(fake.received.filter(([name]) => name === "BLPOP").length, 1);
+});
+
+Deno.test("when a lost or silent server does not come back in 15 s, what blocks there is answered with an error", async () => {
+  await Promise.all((["kill", "pause"] as const).map(async (end) => {
+    await using redis = await RedisServer.start();
+    const options = { backendTimeoutMs: 500, backendDialMs: 400 };
+    await using proxy = await RouterServer.start({ servers: [redis], options });
+    using client = await RespClient.connect(proxy.port, "127.0.0.1", 20_000);
+    using late = await RespClient.connect(proxy.port, "127.0.0.1", 20_000);
+    using other = await proxy.client();
+    const answer = client.call("BLPOP", "q", 0);
+    await whenBlocked(redis, 1);
+    if (end === "kill") await redis.kill();
+    else redis.pause();
+    const before = performance.now();
+    await other.send("GET", "a"); // a server is silent when it does not answer
+    await delay(10_000);
+    const replies = await within(Promise.all([answer, late.call("BLPOP", "q", 0)]), 7000);
+    const ms = performance.now() - before;
+    assert(ms > 14_900 && ms < 16_500, `it took ${ms} ms`);
+    const texts = replies.map((reply) => (reply as ReplyError).message);
+    assertMatch(texts[0]!, /ERR handle response, backend conn failure/);
+    assertMatch(texts[1]!, /ERR handle request, backend conn failure/);
+    // From now on it is known to be lost.
+    const refused = await within(late.call("BLPOP", "q", 0), 200);
+    assertMatch((refused as ReplyError).message, /ERR handle request, backend conn failure/);
+    redis.resume();
+  }));
 });

@@ -7,7 +7,6 @@
 
 import { assert, assertEquals, assertLess, assertMatch } from "@std/assert";
 import { delay } from "@std/async/delay";
-import type { ServerView } from "../../../src/api/cluster_view.ts";
 import { createFence, deleteFence } from "../../../src/store/fences.ts";
 import { DashboardServer } from "../../support/dashboard_server.ts";
 import { until } from "../../support/deadline.ts";
@@ -27,17 +26,6 @@ async function events(dashboard: DashboardServer): Promise<string[]> {
   return json.events.map(({ text }: Event) => text);
 }
 
-/** Waits until the dashboard has seen that a replica is linked to its master. */
-async function untilSynced(dashboard: DashboardServer, addr: string): Promise<void> {
-  await until(async () => {
-    const { json } = await dashboard.get("/api/cluster");
-    const servers: ServerView[] = json.groups.flatMap(({ servers }: { servers: ServerView[] }) =>
-      servers
-    );
-    return servers.find((each) => each.addr === addr)?.replication?.is_up === true;
-  });
-}
-
 Deno.test("a killed master is replaced in time, with every write that its replica had", async () => {
   await using folder = await StoreFolder.make();
   await using servers = await RedisServer.startMany(3);
@@ -53,7 +41,7 @@ Deno.test("a killed master is replaced in time, with every write that its replic
     config: { embedded_dir: folder.dir, dashboard_addr: dashboard.addr, proxy_id: "one" },
   });
   using client = await proxy.client();
-  await untilSynced(dashboard, replica);
+  await dashboard.seesLinked(replica, master);
 
   // Keys of both groups, written all the time; what was acknowledged a moment before the kill and
   // reached the replica must be there afterwards.
@@ -147,7 +135,7 @@ Deno.test("without a replica, or with a proxy that cannot be reached, nothing is
     config: { embedded_dir: folder.dir, dashboard_addr: dashboard.addr, proxy_id: "one" },
   });
   await dashboard.done("PUT", "/api/server_group/2/addServer", { addr: replica, type: "slave" });
-  await untilSynced(dashboard, replica);
+  await dashboard.seesLinked(replica, master);
   using client = await proxy.client();
   assertEquals(await client.call("MSET", "a", "1", "bar", "2"), "OK"); // one key in each group
   await createFence(store, "crashed:9000");
@@ -204,7 +192,7 @@ Deno.test("a replica takes the place of a lost master only if it has had its fir
     using direct = await servers[0]!.client();
     await direct.call("CONFIG", "SET", "repl-diskless-sync-delay", "0");
   }
-  await untilSynced(dashboard, replica);
+  await dashboard.seesLinked(replica, master);
   await servers[0]!.kill();
   await until(async () => await client.call("SET", "next", "2") === "OK", 10_000);
   assertEquals(await client.call("GET", "kept"), "1");

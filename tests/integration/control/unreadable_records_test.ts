@@ -70,10 +70,7 @@ Deno.test("with records that cannot be read, masters that fail are replaced, and
     paths.apiTokens,
   ];
   await spoil(store, ...spoiled);
-  for (const replica of [servers[1]!, servers[3]!]) {
-    using direct = await replica.client();
-    await until(async () => /link_status:up/.test(`${await direct.call("INFO", "replication")}`));
-  }
+  for (const replica of [second, third]) await dashboard.seesLinked(replica, first);
   await servers[0]!.kill();
   await until(async () => await masterOf(dashboard, 1) !== first, 15_000);
   // The view is not that of before.
@@ -85,6 +82,7 @@ Deno.test("with records that cannot be read, masters that fail are replaced, and
   assertEquals(await client.call("SET", "k1", "w"), "OK");
   // A second time: the new master is watched as a master.
   const heir = await masterOf(dashboard, 1);
+  await dashboard.seesLinked(heir === second ? third : second, heir);
   await servers.find(({ addr }) => addr === heir)!.kill();
   await until(async () => await masterOf(dashboard, 1) !== heir, 15_000);
   await until(async () => (await client.call("SET", "k1", "x")) === "OK");
