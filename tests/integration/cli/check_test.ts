@@ -134,7 +134,8 @@ Deno.test("what config check recommends for a slot that migrates nowhere brings 
   );
   await using dashboard = await DashboardServer.start(store);
   const words = ["config", "-c", file, `--dashboard=${dashboard.addr}`, ...command.split(" ")];
-  assertEquals((await callCli(...words)).code, 0);
+  const called = await callCli(...words);
+  assertEquals(called.code, 0, `${called.stdout}${called.stderr}`);
   await until(async () => (await loadSlot(store, 9)).state.status === "online");
   assertEquals((await loadSlot(store, 9)).group_id, 2);
 });
