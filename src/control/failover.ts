@@ -177,11 +177,11 @@ export class Failover {
     downMs: number,
     { down, up, unheard }: Tally,
   ): Promise<void> {
-    const { control, promote } = this.#context;
+    const { control, promote, votes } = this.#context;
     const groupId = group.id;
     const about = aboutFailover(groupId, master);
     const seconds = Math.round(downMs / 100) / 10;
-    const last = replicationOf(this.#context.sightings.servers.infoOf(master) ?? {});
+    const last = this.#lastSeen(master);
     const missing = last.history === history ? Math.max(0, last.offset - offset) : 0;
     const fewer = missing === 0 ? "" : `, ${missing} fewer than it had when it last answered`;
     this.#begun.add(groupId);
@@ -193,20 +193,9 @@ export class Failover {
       cause: `${master} does not answer for ${seconds} s, and ${down} of ` +
         `${countOf(down + up + unheard.length, "proxy", "proxies")} cannot reach it either`,
     });
-    const { sightings, votes } = this.#context;
     this.promoting++;
     const endVotes = repeat(ROUND_MS, () => votes.ask(master), this.#timers);
-    const whyNot = async () => {
-      const tally = votes.of(master, this.#afterMs / 2);
-      const nowDownMs = sightings.servers.downMs(master);
-      const isStillDown = nowDownMs > 0 && tally !== undefined && isMajority(tally) &&
-        votes.holdouts(master).size === 0;
-      if (!isStillDown) return `${master} may be back`;
-      // Who was chosen may have been restarted meanwhile, and have nothing.
-      const best = await this.#bestReplica(group, master, nowDownMs / 1000);
-      if (typeof best === "string") return best;
-      return best.addr === addr ? "" : `${best.addr} has more of its changes now`;
-    };
+    const whyNot = () => this.#whyNot(group, master, addr);
     try {
       let cause = "";
       await promote(groupId, addr, whyNot).catch((error) => {
@@ -226,6 +215,25 @@ export class Failover {
       endVotes();
       this.promoting--;
     }
+  }
+
+  /** Why a replica that was chosen is not to be promoted any more; empty: it is. */
+  async #whyNot(group: GroupRecord, master: string, addr: string): Promise<string> {
+    const { sightings, votes } = this.#context;
+    const tally = votes.of(master, this.#afterMs / 2);
+    const downMs = sightings.servers.downMs(master);
+    const isStillDown = downMs > 0 && tally !== undefined && isMajority(tally) &&
+      votes.holdouts(master).size === 0;
+    if (!isStillDown) return `${master} may be back`;
+    // It may have been restarted meanwhile, and have nothing.
+    const best = await this.#bestReplica(group, master, downMs / 1000);
+    if (typeof best === "string") return best;
+    return best.addr === addr ? "" : `${best.addr} has more of its changes now`;
+  }
+
+  /** How a master replicated when it last answered. */
+  #lastSeen(master: string): Replication {
+    return replicationOf(this.#context.sightings.servers.infoOf(master) ?? {});
   }
 
   /** The replica that has most of the master's changes; else why there is none. */
@@ -253,8 +261,7 @@ export class Failover {
     const { servers: seen } = this.#context.sightings;
     const linked = seen.lastLinked(addr);
     if (linked?.history === now.history && isSameServer(linked.master, master)) return "";
-    const info = seen.infoOf(master);
-    const { role, master: followed, history } = replicationOf(info ?? {});
+    const { role, master: followed, history } = this.#lastSeen(master);
     const unknown = `is not known to have synced with ${master}`;
     // What a master wrote that was not seen since it was promoted nobody may have; of a frozen one it is known.
     if (role === "slave" && !isFrozenBy(followed, master)) return unknown;
@@ -262,7 +269,7 @@ export class Failover {
     if (history !== "") return history === now.history ? "" : unknown;
     if (!isSameServer(now.master, master)) return `follows ${now.master}, and not ${master}`;
     // Before Redis 4 a server has no history. Of a master that was never seen alive we know no more.
-    return info === undefined ? "" : unknown;
+    return seen.infoOf(master) === undefined ? "" : unknown;
   }
 
   #refuse(groupId: number, master: string, kind: string, cause: string): void {
