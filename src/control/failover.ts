@@ -16,34 +16,27 @@ import { countOf } from "../base/count_of.ts";
 import { repeat } from "../base/repeat.ts";
 import { SYSTEM_TIMERS, type Timers } from "../base/timers.ts";
 import type { GroupRecord } from "../model/group.ts";
-import type { ServerRecord } from "../model/server.ts";
 import type { RedisInfo } from "../redis/info.ts";
 import type { Control } from "./control.ts";
 import { UnconfirmedError } from "./errors.ts";
-import { isFrozenBy, isSameServer, type Replication, replicationOf } from "./servers.ts";
+import {
+  bestOf,
+  type Candidate,
+  judgementFor,
+  judgeReplicas,
+  type ServerSightings,
+} from "./fit_replica.ts";
+import { type Replication, replicationOf } from "./servers.ts";
 import { isMajority, type Tally } from "./votes.ts";
 
 /** How often masters are judged, in milliseconds. */
 const ROUND_MS = 100;
 /** Wait after a promotion that was refused, in milliseconds. */
 const RETRY_MS = 1_000;
-/** How much longer than the master is down a replica may have been without it, in seconds. */
-const LINK_SLACK_SECONDS = 10;
-
-/** A link that has been down for longer was never up, in seconds: thirty years. */
-const NEVER_SECONDS = 1e9;
-
 /** What was last seen of the cluster, as far as a failover depends on it. */
 export interface MasterSightings {
   readonly tree: { readonly groups: readonly GroupRecord[] };
-  readonly servers: {
-    /** For how long a server has not answered this dashboard, in milliseconds; 0 while it answers. */
-    downMs(addr: string): number;
-    /** INFO of a server as it was last read; undefined while it has not answered. */
-    infoOf(addr: string): RedisInfo | undefined;
-    /** How a replica replicated when it was last seen to be linked to a master. */
-    lastLinked(addr: string): Replication | undefined;
-  };
+  readonly servers: ServerSightings;
 }
 
 /** What a failover needs. */
@@ -67,23 +60,6 @@ export interface FailoverContext {
   promote(groupId: number, addr: string, whyNot: () => Promise<string>): Promise<void>;
   /** Whether somebody else decides who is the master of a group: Sentinel. */
   isFollowed?(groupId: number): boolean;
-}
-
-/** A server that may become master, and how much it has. */
-export interface Candidate {
-  readonly addr: string;
-  /** Which stream of changes it has: see `Replication`. */
-  readonly history: string;
-  /** Of that stream, in bytes: of another one it says nothing. */
-  readonly offset: number;
-}
-
-/** The replicas of a group, as they are judged. */
-export interface JudgedReplicas {
-  /** Those that may become master; first what has most of the changes. */
-  readonly fit: readonly Candidate[];
-  /** Why each of the others may not. */
-  readonly unfit: readonly string[];
 }
 
 /** See the header. */
@@ -245,31 +221,7 @@ export class Failover {
     const { servers: seen } = this.#context.sightings;
     const servers = (group.servers ?? []).filter(({ addr }) => seen.downMs(addr) === 0);
     const ask = (addr: string) => this.#context.askInfo(addr);
-    const { fit, unfit } = await judgeReplicas(ask, servers, (addr, info, now) => {
-      return this.#whyNotSynced(addr, now, master) || whyUnlinked(info, master, downSeconds);
-    });
-    const [best] = fit;
-    if (best === undefined) return ["no replica with its data answers", ...unfit].join("; ");
-    // Offsets in two histories say nothing of each other.
-    const other = fit.find(({ history }) => history !== best.history);
-    if (other === undefined) return best;
-    return `it is not known which of ${best.addr} and ${other.addr} has followed it: their histories differ`;
-  }
-
-  /** Why it is not known that a replica has the master's data; empty: it is. */
-  #whyNotSynced(addr: string, now: Replication, master: string): string {
-    const { servers: seen } = this.#context.sightings;
-    const linked = seen.lastLinked(addr);
-    if (linked?.history === now.history && isSameServer(linked.master, master)) return "";
-    const { role, master: followed, history } = this.#lastSeen(master);
-    const unknown = `is not known to have synced with ${master}`;
-    // What a master wrote that was not seen since it was promoted nobody may have; of a frozen one it is known.
-    if (role === "slave" && !isFrozenBy(followed, master)) return unknown;
-    // A replica may know the master by another address than we do.
-    if (history !== "") return history === now.history ? "" : unknown;
-    if (!isSameServer(now.master, master)) return `follows ${now.master}, and not ${master}`;
-    // Before Redis 4 a server has no history. Of a master that was never seen alive we know no more.
-    return seen.infoOf(master) === undefined ? "" : unknown;
+    return bestOf(await judgeReplicas(ask, servers, judgementFor(seen, master, downSeconds)));
   }
 
   #refuse(groupId: number, master: string, kind: string, cause: string): void {
@@ -288,52 +240,6 @@ export class Failover {
         : "look at the network between this dashboard, the proxies and the server",
     });
   }
-}
-
-/**
- * Judges the replicas among servers. All are asked at once; one with `replica-priority 0` is never fit, nor one that
- * is in the middle of a sync.
- *
- * @param whyUnfit Says more of what keeps one from being chosen; empty: nothing.
- */
-export async function judgeReplicas(
-  ask: (addr: string) => Promise<RedisInfo>,
-  servers: readonly ServerRecord[],
-  whyUnfit: (addr: string, info: RedisInfo, now: Replication) => string,
-): Promise<JudgedReplicas> {
-  const unfit: string[] = [];
-  const found = await Promise.all(servers.map(async ({ addr, type }) => {
-    if (type !== "slave") return [];
-    try {
-      const info = await ask(addr);
-      const now = replicationOf(info);
-      const why = whyNeverFit(info, now) || whyUnfit(addr, info, now);
-      if (why === "") return [{ addr, history: now.history, offset: now.offset }];
-      unfit.push(`${addr} ${why}`);
-    } catch {
-      unfit.push(`${addr} does not answer`);
-    }
-    return [];
-  }));
-  return { fit: found.flat().sort((a, b) => b.offset - a.offset), unfit };
-}
-
-function whyNeverFit(info: RedisInfo, { role }: Replication): string {
-  if (role !== "slave") return "is no replica";
-  if (info["master_sync_in_progress"] === "1") return "is in the middle of a sync";
-  return info["slave_priority"] === "0" ? "has replica-priority 0" : "";
-}
-
-/** Why a replica has been without its master for too long; empty: it has not. */
-function whyUnlinked(info: RedisInfo, master: string, downSeconds: number): string {
-  const unlinked = Number(info["master_link_down_since_seconds"] ?? 0);
-  // Before Redis 6.2 it is the age of the Unix epoch.
-  if (unlinked < 0 || unlinked > NEVER_SECONDS) {
-    return `has not been linked to ${master} since its start`;
-  }
-  return unlinked <= downSeconds + LINK_SLACK_SECONDS
-    ? ""
-    : `has not been linked to ${master} for ${unlinked} s`;
 }
 
 function aboutFailover(groupId: number, server: string) {

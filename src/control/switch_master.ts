@@ -9,7 +9,7 @@ import { StoreError } from "../store/store.ts";
 import { LEAVE_OUT } from "../store/unreadable.ts";
 import { infoNow } from "./auto_failover.ts";
 import type { Control } from "./control.ts";
-import { judgeReplicas } from "./failover.ts";
+import { judgeReplicas } from "./fit_replica.ts";
 
 /**
  * Of the replicas that are in touch with their master, the one with most of its changes.

@@ -11,7 +11,8 @@ import { countOf } from "../base/count_of.ts";
 import type { ServerView } from "../api/cluster_view.ts";
 import type { Timers } from "../base/timers.ts";
 import type { OutageReport } from "../control/outages.ts";
-import { isSameServer, replicationOf } from "../control/servers.ts";
+import { bestOf, judgedBy, judgementFor } from "../control/fit_replica.ts";
+import { replicationOf } from "../control/servers.ts";
 import type { GroupRecord } from "../model/group.ts";
 import type { OutageKind } from "../model/outage_event.ts";
 import type { ServerRecord } from "../model/server.ts";
@@ -146,7 +147,7 @@ export class ServerOutages {
     this.#begin("server_down", server, `${what} ${happened}`, {
       severity: type === "master" ? "error" : "warning",
       cause: problem,
-      hint: isRefusal ? LOGIN_HINT : protocolHint(problem) || this.#downHint(server, others),
+      hint: isRefusal ? LOGIN_HINT : protocolHint(problem) || this.#downHint(server, others, forMs),
       forMs,
       // Nobody waits for a server that was taken out of service.
       onlyIfOpen: type === "offline",
@@ -207,25 +208,22 @@ export class ServerOutages {
     return `${Math.round(ms / 1000)} s (${bytes} bytes), more than replica_max_lag`;
   }
 
-  #downHint({ groupId, addr, type }: Server, others: readonly ServerRecord[]): string {
+  #downHint(
+    { groupId, addr, type }: Server,
+    others: readonly ServerRecord[],
+    forMs: number,
+  ): string {
     const start = "look at its machine and its log, and start it again";
     if (type !== "master") return `${start}, or remove it from the group`;
     const replicas = others.filter(({ type }) => type === "slave");
     if (replicas.length === 0) return `${start}: the group has no replica`;
-    const { history } = replicationOf(this.#servers.infoOf(addr) ?? {});
-    // One that was added or restarted a moment ago may have nothing.
-    const replica = replicas.find((each) => {
-      const linked = this.#servers.lastLinked(each.addr);
-      return linked !== undefined &&
-        linked.history === replicationOf(this.#servers.infoOf(each.addr) ?? {}).history &&
-        (isSameServer(linked.master, addr) || (history !== "" && linked.history === history));
-    });
-    if (replica === undefined) {
-      return `${start}: no replica of the group is known to have synced with it`;
-    }
+    const seen = this.#servers;
+    const infoOf = (each: string) => seen.downMs(each) > 0 ? undefined : seen.infoOf(each);
+    const best = bestOf(judgedBy(infoOf, replicas, judgementFor(seen, addr, forMs / 1000)));
+    if (typeof best === "string") return `${start}: ${best}`;
     return this.#isFollowed()
       ? `${start}; Sentinel decides whether a replica becomes the master (config sentinel list)`
-      : `${start}, or make a replica the master (config server promote ${groupId} ${replica.addr})`;
+      : `${start}, or make a replica the master (config server promote ${groupId} ${best.addr})`;
   }
 
   #noteOffset(master: string): void {

@@ -102,6 +102,30 @@ Deno.test("what to do about a master that is down depends on why, and on who dec
   assertMatch(other, /it is no Redis server/);
 });
 
+Deno.test("advice names no replica that a failover would refuse", async () => {
+  const hintWith = async (what: Record<string, string>) => {
+    const servers = new WatchedServers();
+    servers.info[MASTER]!["master_replid"] = "x";
+    Object.assign(servers.info[REPLICA]!, { master_replid: "x" });
+    await servers.rounds(2);
+    servers.down.add(MASTER);
+    Object.assign(servers.info[REPLICA]!, { master_link_status: "down", ...what });
+    await servers.rounds(6);
+    return servers.hint;
+  };
+  assertMatch(await hintWith({ master_link_down_since_seconds: "5" }), /promote 1 r:1/);
+  // Restarted with an old copy: its history is still the master's.
+  assertMatch(
+    await hintWith({ run_id: "other", master_link_down_since_seconds: "-1" }),
+    /start it again: no replica with its data answers; r:1 has not been linked to m:1 since its start$/,
+  );
+  assertMatch(await hintWith({ slave_priority: "0" }), /; r:1 has replica-priority 0$/);
+  assertMatch(
+    await hintWith({ master_sync_in_progress: "1" }),
+    /; r:1 is in the middle of a sync$/,
+  );
+});
+
 Deno.test("a master that is restarted before a failover is told with the keys that it has, once it is loaded", async () => {
   const servers = new WatchedServers();
   const master = servers.info[MASTER]!;
