@@ -76,9 +76,15 @@ export class PageServer implements AsyncDisposable {
     }, 1000);
   }
 
+  /** The cluster of a second: it is asked for several times in one, and takes long to make up. */
+  #madeUp = { second: NaN, view: madeUpCluster(0) };
+
   /** The view as it is served now. */
   view(): ClusterView {
-    const view = this.shown(madeUpCluster(this.second));
+    if (this.#madeUp.second !== this.second) {
+      this.#madeUp = { second: this.second, view: madeUpCluster(this.second) };
+    }
+    const view = this.shown(this.#madeUp.view);
     const dashboard = { ...view.dashboard, needs_token: this.token !== null };
     return this.edit({ ...view, dashboard });
   }
