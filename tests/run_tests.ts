@@ -91,6 +91,7 @@ const LONGEST: readonly (readonly string[])[] = [
   ],
   ["tests/e2e/consistency_test.ts"],
   ["tests/e2e/migrate_progress_test.ts"],
+  ["tests/integration/proxy/membership_etcd_test.ts"],
   ["tests/integration/proxy/membership_zookeeper_test.ts"],
   ["tests/e2e/outage_zookeeper_test.ts"],
   ["tests/e2e/walkthrough_test.ts"],
