@@ -5,6 +5,7 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
+import { concat } from "@std/bytes/concat";
 import { packSelfExtracting } from "../../../deploy/self_extracting.ts";
 import { Child } from "../../support/child.ts";
 import { freePort } from "../../support/free_port.ts";
@@ -90,12 +91,23 @@ Deno.test("the one-file program runs on a machine that has nothing", async (t) =
       const shelf = `${folder}/versions`;
       const unpacked = `${shelf}/.cache/codis-proxy`;
       const ids = () => [...Deno.readDirSync(unpacked)].map(({ name }) => name).sort();
-      /** The same content as another version: the folder is named after what the launcher says. */
+      // The launcher, and in place of Deno a line that starts the one of here: to unpack all of it takes a second.
+      const light = `${folder}/light`;
+      await Deno.mkdir(light);
+      await Deno.writeTextFile(`${light}/main.js`, PROGRAM);
+      const line = `#!/bin/sh\nexec '${Deno.execPath()}' "$@"\n`;
+      await Deno.writeTextFile(`${light}/deno`, line, { mode: 0o755 });
+      const words = ["-c", 'tar -C "$0" -czf "$0.tgz" deno main.js', light];
+      assertEquals((await new Child("sh", { args: words }).ended).code, 0);
+      const payload = await Deno.readFile(`${light}.tgz`);
+      const packed = await Deno.readFile(file);
+      const launcher = new TextDecoder("latin1").decode(packed.subarray(0, 16 * 1024));
+      const end = "\nexit 1 # the payload follows\n";
+      const head = packed.slice(0, launcher.indexOf(end) + end.length);
+      /** The folder of a version is named after what its launcher says. */
       const version = async (id: string): Promise<string> => {
-        const bytes = await Deno.readFile(file);
-        const at = new TextDecoder("latin1").decode(bytes.subarray(0, 4096)).indexOf("\nid=") + 4;
-        bytes.set(new TextEncoder().encode(id), at);
-        await Deno.writeFile(`${folder}/${id}`, bytes, { mode: 0o755 });
+        head.set(new TextEncoder().encode(id), launcher.indexOf("\nid=") + 4);
+        await Deno.writeFile(`${folder}/${id}`, concat([head, payload]), { mode: 0o755 });
         return `${folder}/${id}`;
       };
       const daysAgo = (days: number) => new Date(Date.now() - days * 86_400_000 - 60_000);
