@@ -2,7 +2,8 @@
  * The error texts that the proxy itself gives, in one place.
  *
  * Texts of the form `ERR handle request, …` and `ERR handle response, …` are Codis 3.2's: the first
- * says that the request was not sent anywhere, the second that it may have been executed.
+ * says that the request was not sent anywhere, the second that it may have been executed. Clients that can safely
+ * ask again get `LOADING` in place of `ERR`: client/streak.ts.
  *
  * @module
  */
@@ -183,6 +184,18 @@ export function isServerLost(text: string): boolean {
 /** Whether a text of ours says that the request was not sent to the server that is lost. */
 export function isUnsent(text: string): boolean {
   return text.includes("handle request, backend conn failure");
+}
+
+/**
+ * The text for a client that can safely ask again by itself: where a request was not sent since its server is lost,
+ * it gets Redis's word for that, which client libraries take for a lost connection, or retry. Else the same text.
+ */
+export function askAgain(text: string): string {
+  if (!isServerLost(text)) return text;
+  return text.replace(
+    /^ERR handle request, backend conn failure, /,
+    "LOADING handle request, backend conn failure, ",
+  );
 }
 
 /** A key of a migrating slot that its old server did not give away. Codis 3.2's beginning. */

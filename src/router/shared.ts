@@ -17,6 +17,7 @@ import type { ListedClient } from "./client/client_info.ts";
 import { FairTurns } from "./client/fair_turns.ts";
 import { Pause } from "./client/pause.ts";
 import { ProtectedMode } from "./client/protected_mode.ts";
+import { Reconnects } from "./client/reconnects.ts";
 import { ReplySizes } from "./client/reply_sizes.ts";
 import { Trackers } from "./client/trackers.ts";
 import { ScriptTexts } from "./dispatch/script_texts.ts";
@@ -60,6 +61,7 @@ export class RouterShared {
   readonly replySizes = new ReplySizes(COMMAND_IDS);
   readonly budget: ByteBudget;
   readonly turns = new FairTurns();
+  readonly reconnects = new Reconnects();
   /** Who may log in, and do what. */
   readonly users: Users;
   /** What users may take. */

@@ -18,6 +18,7 @@ import type { ExtrasHost } from "./extras.ts";
 import type { ReplicaReads } from "./replica_reads.ts";
 import type { Replies } from "./replies.ts";
 import type { ReplyCredit } from "./reply_credit.ts";
+import type { Streak } from "./streak.ts";
 import type { Transaction } from "./transaction.ts";
 import type { WatchedSlot } from "./watched_slot.ts";
 
@@ -26,6 +27,8 @@ export interface Client extends Omit<ListedClient, "extras">, LinkHolder, Extras
   readonly shared: RouterShared;
   /** Its requests in flight and their replies. */
   readonly replies: Replies;
+  /** The requests that it has begun since it last waited for nothing. */
+  readonly streak: Streak;
   /** How much it may ask for now. */
   readonly credit: ReplyCredit;
   /** What the client says of itself; replaced, never changed, since most share the default. */

@@ -274,6 +274,7 @@ export class Input implements SourceOwner, RoundMember {
   }
 
   #readMore(): void {
+    if (this.#client.depth === 0) this.#client.streak.ends(); // its last requests were answered at once
     if (this.isEnded) {
       this.#passThrough?.abandon(); // half a request is none
       this.#passThrough = null;

@@ -92,6 +92,7 @@ export class Replies implements RequestOwner, SlowReader, BatchOwner {
     request.command = command;
     request.readMs = host.lastReadMs;
     this.#watch.began(request, this.depth);
+    host.streak.begins();
     request.startedMs = clock.nowMs;
     request.database = host.database;
     request.protocol = host.protocol;
@@ -289,7 +290,7 @@ export class Replies implements RequestOwner, SlowReader, BatchOwner {
     this.holds(-request.heldBytes);
     request.dropHeld();
     request.replyBytes = 0;
-    const error = errorReply(text);
+    const error = errorReply(this.#host.streak.textOf(text));
     request.isFailed = true;
     this.replied(request, error, 0, error.length, true);
   }
@@ -368,6 +369,7 @@ export class Replies implements RequestOwner, SlowReader, BatchOwner {
       this.#watch.answered(request, this.sentBytes + this.#batch.queuedBytes);
       if (next === null) {
         this.#head = this.#tail = null;
+        this.#host.streak.ends();
         break;
       }
       this.#head = request = next;

@@ -11,11 +11,13 @@ import type { Ways } from "../request.ts";
 import type { RouterShared } from "../shared.ts";
 import type { WatchedClient } from "../slow_log/watched_client.ts";
 import type { ReplyCredit } from "./reply_credit.ts";
+import type { Streak } from "./streak.ts";
 
 /** Whose replies they are. */
 export interface ReplyHost extends WatchedClient {
   readonly shared: RouterShared;
   readonly credit: ReplyCredit;
+  readonly streak: Streak;
   readonly protocol: Protocol;
   readonly links: readonly Link[];
   /** When bytes of it were read last, in clock milliseconds. */

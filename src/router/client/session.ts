@@ -41,6 +41,7 @@ import { ReplicaReads } from "./replica_reads.ts";
 import { Replies } from "./replies.ts";
 import type { ReplyHost } from "./reply_host.ts";
 import { ReplyCredit } from "./reply_credit.ts";
+import { Streak } from "./streak.ts";
 import type { Transaction } from "./transaction.ts";
 import { NO_WATCHES, type WatchedSlot } from "./watched_slot.ts";
 
@@ -67,6 +68,7 @@ export class Session implements Client, ReplyHost, TurnWork {
   readonly isTls: boolean;
   readonly credit: ReplyCredit;
   readonly replies: Replies;
+  readonly streak: Streak = new Streak(this);
 
   protocol: Protocol = 2;
   database = 0;

@@ -11,13 +11,16 @@
 import type { Protocol } from "../../resp/encoder.ts";
 import { errorReply } from "../../resp/encoder.ts";
 import type { Client } from "../client/client.ts";
+import { isUnsent } from "../errors.ts";
 import {
   acquireRequest,
+  failRequest,
   recycleRequest,
   type ReplyParts,
   type Request,
   type RequestOwner,
 } from "../request.ts";
+import { errorText } from "./exec_leads.ts";
 
 const MINUS = 45;
 const BANG = 33;
@@ -74,6 +77,8 @@ export class Gather implements RequestOwner, ReplyParts {
   readonly #parts: Request[] = [];
   /** Parts without a reply; mostly there are none. */
   #failed: Set<Request> | undefined;
+  /** How many of them were not sent. */
+  #unsent = 0;
   #left: number;
   readonly #settledAll: (() => void) | null;
 
@@ -134,6 +139,7 @@ export class Gather implements RequestOwner, ReplyParts {
     part.dropHeld();
     part.replyType = MINUS;
     (this.#failed ??= new Set()).add(part);
+    if (isUnsent(text)) this.#unsent++;
     const error = errorReply(text);
     part.hold(error, 0, error.length);
     replies.holds(error.length);
@@ -161,7 +167,17 @@ export class Gather implements RequestOwner, ReplyParts {
       replies.holds(-p.heldBytes);
       recycleRequest(p);
     }
-    if (reply !== null) replies.completed(parent, reply, isFailure);
+    if (reply === null) return;
+    const isOurs = isFailure && this.#canBeRepeated && reply[0] === MINUS;
+    const text = isOurs ? errorText(reply) : "";
+    if (isUnsent(text)) failRequest(parent, text); // as a request that has no parts
+    else replies.completed(parent, reply, isFailure);
+  }
+
+  /** Whether parts that failed were not sent, and the others can be sent again as if they had not been. */
+  get #canBeRepeated(): boolean {
+    return this.#failed?.size === this.#unsent &&
+      (this.#parent.command?.isReadOnly === true || this.#unsent === this.#parts.length);
   }
 
   #replyOf(part: Request): PartReply {

@@ -97,7 +97,7 @@ for (const readMode of MODES) {
     const [get, ping] = await client.pipeline([["GET", "a"], ["PING"]]);
     assertEquals(
       get!.value,
-      new ReplyError(`ERR handle request, backend conn failure, ${addr}: connection refused`),
+      new ReplyError(`LOADING handle request, backend conn failure, ${addr}: connection refused`),
     );
     assertEquals(ping!.value, "PONG");
     assertEquals(proxy.leftovers(), []);

@@ -6,12 +6,14 @@
 
 import { assert, assertEquals } from "@std/assert";
 import {
+  askAgain,
   backendDown,
   backendFailure,
   isServerLost,
   isUnsent,
   moveFailed,
   notAllowed,
+  SLOT_NOT_READY,
   slotWaitedOut,
   unknownCommand,
   unknownSubcommand,
@@ -96,6 +98,20 @@ Deno.test("a server's own code stays at the beginning, but for codes that are ab
     moveFailed(3, "a:1", "IOERR error or timeout reading from target"),
     "ERR handle request, bad slotsmgrt resp: slot 3 from a:1: IOERR error or timeout reading from target",
   );
+});
+
+Deno.test("who can safely ask again gets Redis's word for that before the same text", () => {
+  const down = "handle request, backend conn failure, a:1: connection refused";
+  assertEquals(askAgain(backendDown("a:1", "connection refused")), `LOADING ${down}`);
+  for (
+    const text of [
+      backendFailure("a:1", "connection refused"),
+      backendDown("a:1", "WRONGPASS invalid username-password pair"),
+      backendDown("a:1", "BUSY Redis is busy running a script."),
+      SLOT_NOT_READY,
+      slotWaitedOut(7, 20_000),
+    ]
+  ) assertEquals(askAgain(text), text);
 });
 
 Deno.test("a text tells whether its server is lost, or has refused the proxy, and whether the request was sent", () => {

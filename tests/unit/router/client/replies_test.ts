@@ -12,6 +12,7 @@ import { Replies } from "../../../../src/router/client/replies.ts";
 import type { ReplyHost } from "../../../../src/router/client/reply_host.ts";
 import { RequestParser } from "../../../../src/resp/request_parser.ts";
 import { deliver } from "../../../../src/router/request.ts";
+import { Streak } from "../../../../src/router/client/streak.ts";
 import { until } from "../../../support/deadline.ts";
 import { latin1, textOf } from "../../../support/pieces.ts";
 import { RouterServer } from "../../../support/router_server.ts";
@@ -26,6 +27,7 @@ Deno.test("a push goes out at once between replies, and after a reply of which t
   const host = {
     shared: server.router.shared,
     credit: { ended() {}, outgrew() {}, learn() {} },
+    streak: new Streak({ unreadBytes: 0, shared: server.router.shared }),
     database: 0,
     protocol: 3,
     links: [],
