@@ -7,6 +7,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { callCli } from "../../support/cli_call.ts";
 import { freePort } from "../../support/free_port.ts";
+import { startProgram } from "../../support/proxy_process.ts";
 import { RedisServer } from "../../support/redis_server.ts";
 import { StoreFolder } from "../../support/store.ts";
 import { tlsFile } from "../../support/tls.ts";
@@ -17,10 +18,27 @@ const NOBODY = `no process runs at ${PLACE} to compare with\n`;
 
 /** The exit code, and what is printed of a configuration with these lines. */
 async function check(...lines: string[]): Promise<[number, string]> {
+  return await checkBy(callCli, ...lines);
+}
+
+/** The same by a process of its own: one that reads dashboard_ca asks others over https from then on. */
+async function checkApart(...lines: string[]): Promise<[number, string]> {
+  const call = async (...words: string[]) => {
+    const child = startProgram(words);
+    const { code } = await child.ended;
+    return { code, stdout: child.stdout };
+  };
+  return await checkBy(call, ...lines);
+}
+
+async function checkBy(
+  call: (...words: string[]) => Promise<{ code: number; stdout: string }>,
+  ...lines: string[]
+): Promise<[number, string]> {
   const file = await Deno.makeTempFile({ suffix: ".ini" });
   try {
     await Deno.writeTextFile(file, lines.join("\n"));
-    const { code, stdout } = await callCli("check", "-c", file, PLACE);
+    const { code, stdout } = await call("check", "-c", file, PLACE);
     return [code, stdout.replace(NOBODY, "").replaceAll(`${file}:`, "config.ini:").trim()];
   } finally {
     await Deno.remove(file);
@@ -147,7 +165,7 @@ Deno.test("check says that servers is ignored because the store has others, as t
 Deno.test("check warns of a certificate that the other processes of the product will refuse", async () => {
   const [cert, key] = [tlsFile("server"), tlsFile("server-key")];
   const checked = (ca: "ca" | "other-ca") =>
-    check(`http_tls_cert = ${cert}`, `http_tls_key = ${key}`, `dashboard_ca = ${tlsFile(ca)}`);
+    checkApart(`http_tls_cert = ${cert}`, `http_tls_key = ${key}`, `dashboard_ca = ${tlsFile(ca)}`);
   assertEquals((await checked("ca"))[1].includes("not signed"), false);
   const [code, text] = await checked("other-ca");
   assertEquals(code, 0, text);
