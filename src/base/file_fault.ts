@@ -4,6 +4,8 @@
  * @module
  */
 
+import { dirname } from "node:path";
+
 /** What is said where the runtime refuses a file whatever it may do otherwise. */
 export const SYSTEM_FILES = "files below /dev, /proc and /sys cannot be used";
 
@@ -18,5 +20,11 @@ export function fileReason(error: unknown): string {
   if (error instanceof Deno.errors.NotFound) return "no such file";
   if (error instanceof Deno.errors.PermissionDenied) return "permission denied";
   if (error instanceof Deno.errors.IsADirectory) return "it is a folder";
-  return fileFault(error).replace(/:? ?(open|readfile|stat|rename) .*$/, "");
+  return fileFault(error).replace(/ ?\(os error \d+\).*$|:? ?(open|readfile|stat|rename) .*$/, "");
+}
+
+/** The same of a file that is to be made. */
+export function makeReason(file: string, error: unknown): string {
+  if (error instanceof Deno.errors.NotFound) return `there is no folder ${dirname(file)}`;
+  return fileReason(error);
 }

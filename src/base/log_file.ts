@@ -5,7 +5,7 @@
  */
 
 import { excerpt } from "./excerpt.ts";
-import { fileFault } from "./file_fault.ts";
+import { makeReason } from "./file_fault.ts";
 import { basename, dirname } from "node:path";
 
 /** Greatest `k`, as in Codis 2.0. */
@@ -121,7 +121,7 @@ export class LogFile {
       file = Deno.openSync(this.path, { append: true, create: true });
     } catch (error) {
       throw new Error(
-        `cannot open log file "${excerpt(this.path)}": ${excerpt(fileFault(error))}`,
+        `cannot open log file "${excerpt(this.path)}": ${excerpt(makeReason(this.path, error))}`,
       );
     }
     this.#file.close();
@@ -166,7 +166,7 @@ export class LogFile {
       } catch (error) {
         if (error instanceof Deno.errors.AlreadyExists) continue;
         throw new Error(
-          `cannot open log file "${excerpt(this.path)}": ${excerpt(fileFault(error))}`,
+          `cannot open log file "${excerpt(this.path)}": ${excerpt(makeReason(this.path, error))}`,
         );
       }
     }

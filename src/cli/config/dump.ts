@@ -4,9 +4,8 @@
  * @module
  */
 
-import { dirname } from "node:path";
 import { countOf } from "../../base/count_of.ts";
-import { fileReason } from "../../base/file_fault.ts";
+import { fileReason, makeReason } from "../../base/file_fault.ts";
 import { parseAddress } from "../../base/address.ts";
 import { replaceFile } from "../../base/replace_file.ts";
 import type { Config } from "../../config/config.ts";
@@ -154,9 +153,7 @@ async function writeFile(file: string, text: string): Promise<void> {
   try {
     await replaceFile(file, text, FILE_MODE);
   } catch (error) {
-    const hasNoFolder = error instanceof Deno.errors.NotFound;
-    const reason = hasNoFolder ? `there is no folder ${dirname(file)}` : fileReason(error);
-    throw new DumpError(maskControls(`${file} cannot be written: ${reason}`));
+    throw new DumpError(maskControls(`${file} cannot be written: ${makeReason(file, error)}`));
   }
 }
 

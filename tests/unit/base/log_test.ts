@@ -188,7 +188,7 @@ Deno.test("startLog() says which file it cannot make", () => {
   assertThrows(
     () => startLog({ level: "info", file: "/nowhere/proxy.log" }),
     Error,
-    'log file "/nowhere/proxy.log" cannot be opened: "/nowhere/proxy.log.0": No such file',
+    'log file "/nowhere/proxy.log" cannot be opened: "/nowhere/proxy.log.0": there is no folder /nowhere',
   );
   stopLog();
 });
