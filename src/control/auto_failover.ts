@@ -13,6 +13,7 @@ import { deadFences, loadFenceNotes } from "../store/fences.ts";
 import { loadProxies } from "../store/proxies.ts";
 import type { Store } from "../store/store.ts";
 import type { UnreadableRecord } from "../store/unreadable.ts";
+import { refusalOfClients } from "./client_login.ts";
 import type { Control } from "./control.ts";
 import { Failover, type FailoverContext } from "./failover.ts";
 import { askSighting } from "./proxies.ts";
@@ -47,7 +48,8 @@ export class AutoFailover {
     const silentMs = (proxy: ProxyRecord, addr: string) => askSighting(proxy, addr, breakMs);
     const votes = this.#votes = new Votes({ proxies, silentMs, fences });
     const askInfo = (addr: string) => infoNow(control, addr);
-    this.#failover = new Failover({ ...options, control, votes, askInfo }, afterMs);
+    const askRefusal = (addr: string) => refusalOfClients(options.auth, addr);
+    this.#failover = new Failover({ ...options, control, votes, askInfo, askRefusal }, afterMs);
     this.#rejoin = new Rejoin(control, options);
   }
 

@@ -17,13 +17,16 @@ import { repeat } from "../base/repeat.ts";
 import { SYSTEM_TIMERS, type Timers } from "../base/timers.ts";
 import type { GroupRecord } from "../model/group.ts";
 import type { RedisInfo } from "../redis/info.ts";
+import { refusalAdvice } from "./client_login.ts";
 import type { Control } from "./control.ts";
 import { UnconfirmedError } from "./errors.ts";
 import {
   bestOf,
   type Candidate,
+  type JudgedReplicas,
   judgementFor,
   judgeReplicas,
+  lettingIn,
   type ServerSightings,
 } from "./fit_replica.ts";
 import { type Replication, replicationOf } from "./servers.ts";
@@ -44,6 +47,8 @@ export interface FailoverContext {
   readonly control: Pick<Control, "outage">;
   /** Asks a server for INFO now, for half a second at most. */
   askInfo(addr: string): Promise<RedisInfo>;
+  /** Why a server does not let proxies in, to be said after its address; `""` and undefined: it is not known to. */
+  askRefusal(addr: string): Promise<string | undefined>;
   readonly sightings: MasterSightings;
   /** How proxies see masters; see `Votes`. */
   readonly votes: {
@@ -129,11 +134,15 @@ export class Failover {
       ? ""
       : minorityOf(tally);
     if (why !== "") return this.#refuse(group.id, master, "no majority", why);
-    const candidate = await this.#bestReplica(group, master, downMs / 1000);
+    const judged = await this.#judgeReplicas(group, master, downMs / 1000);
+    const candidate = bestOf(judged);
     if (typeof candidate === "string") {
       // Where there is none at all, it was told with the outage of the master.
       if (!group.servers!.some(({ type }) => type === "slave")) return;
-      return this.#refuse(group.id, master, "no replica", candidate);
+      const [closed] = judged.fit.length === 0 ? judged.closed ?? [] : [];
+      if (closed === undefined) return this.#refuse(group.id, master, "no replica", candidate);
+      const hint = `${refusalAdvice(closed)}: then it is promoted; or start the master again`;
+      return this.#refuse(group.id, master, "closed replica", candidate, hint);
     }
     const holdouts = votes.holdouts(master);
     const never = [...holdouts].filter(([, stepsBack]) => !stepsBack).map(([addr]) => addr);
@@ -202,7 +211,7 @@ export class Failover {
       votes.holdouts(master).size === 0;
     if (!isStillDown) return `${master} may be back`;
     // It may have been restarted meanwhile, and have nothing.
-    const best = await this.#bestReplica(group, master, downMs / 1000);
+    const best = bestOf(await this.#judgeReplicas(group, master, downMs / 1000));
     if (typeof best === "string") return best;
     return best.addr === addr ? "" : `${best.addr} has more of its changes now`;
   }
@@ -212,26 +221,33 @@ export class Failover {
     return replicationOf(this.#context.sightings.servers.infoOf(master) ?? {});
   }
 
-  /** The replica that has most of the master's changes; else why there is none. */
-  async #bestReplica(
+  /** The replicas that may take the master's place, and why others may not. */
+  async #judgeReplicas(
     group: GroupRecord,
     master: string,
     downSeconds: number,
-  ): Promise<Candidate | string> {
+  ): Promise<JudgedReplicas> {
     const { servers: seen } = this.#context.sightings;
     const servers = (group.servers ?? []).filter(({ addr }) => seen.downMs(addr) === 0);
     const ask = (addr: string) => this.#context.askInfo(addr);
-    return bestOf(await judgeReplicas(ask, servers, judgementFor(seen, master, downSeconds)));
+    const judged = await judgeReplicas(ask, servers, judgementFor(seen, master, downSeconds));
+    const refusals = new Map<string, string>();
+    await Promise.all(judged.fit.map(async ({ addr }) => {
+      refusals.set(addr, await this.#context.askRefusal(addr) ?? "");
+    }));
+    return lettingIn(judged, (addr) => refusals.get(addr)!);
   }
 
-  #refuse(groupId: number, master: string, kind: string, cause: string): void {
+  #refuse(groupId: number, master: string, kind: string, cause: string, hint = ""): void {
     if (this.#told.get(groupId) === kind) return;
     this.#told.set(groupId, kind);
     this.#context.control.outage({
       ...{ kind: "failover_refused", phase: "once", subject: `group ${groupId}`, cause },
       ...{ group: groupId, server: master },
       text: `group ${groupId}: the master ${master} does not answer this dashboard: no failover`,
-      hint: kind === "no replica"
+      hint: hint !== ""
+        ? hint
+        : kind === "no replica"
         ? `start it again; or, if what another server lacks may be lost: config server promote ${groupId} <addr> --force`
         : kind === "fence"
         ? "start that proxy again; or, if it is surely gone: config action remove-fence"

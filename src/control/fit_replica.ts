@@ -3,6 +3,7 @@
  * operator that names one, ask here: what is not fit for the one is not fit for the other.
  *
  *     is it a replica, not in a sync, with a priority? ─► has it the master's data? ─► how much of it?
+ *                                                     ─► does it let proxies in, as the user of clients?
  *
  * @module
  */
@@ -42,6 +43,8 @@ export interface JudgedReplicas {
   readonly fit: readonly Candidate[];
   /** Why each of the others may not. */
   readonly unfit: readonly string[];
+  /** Those that would be fit if they let proxies in. */
+  readonly closed?: readonly string[];
 }
 
 /** Judges a replica by its INFO, which says this of its replication; empty: it may become master. */
@@ -90,6 +93,23 @@ export function judgedBy(
 }
 
 /**
+ * The same without replicas that do not let proxies in: as masters they would refuse every request.
+ *
+ * @param refusalOf Why one does not, to be said after its address; `""`: it does.
+ */
+export function lettingIn(
+  { fit, unfit }: JudgedReplicas,
+  refusalOf: (addr: string) => string,
+): JudgedReplicas {
+  const closed = fit.map(({ addr }) => addr).filter((addr) => refusalOf(addr) !== "");
+  return {
+    fit: fit.filter(({ addr }) => !closed.includes(addr)),
+    unfit: [...unfit, ...closed.map((addr) => `${addr} ${refusalOf(addr)}`)],
+    closed,
+  };
+}
+
+/**
  * What makes a replica unfit in place of a master that does not answer.
  *
  * @param downSeconds For how long it does not.
@@ -104,9 +124,12 @@ export function judgementFor(
 }
 
 /** The replica that has most of the master's changes; else why there is none. */
-export function bestOf({ fit, unfit }: JudgedReplicas): Candidate | string {
+export function bestOf({ fit, unfit, closed = [] }: JudgedReplicas): Candidate | string {
   const [best] = fit;
-  if (best === undefined) return ["no replica with its data answers", ...unfit].join("; ");
+  if (best === undefined) {
+    const verb = closed.length === 0 ? "answers" : "lets proxies in";
+    return [`no replica with its data ${verb}`, ...unfit].join("; ");
+  }
   // Offsets in two histories say nothing of each other.
   const other = fit.find(({ history }) => history !== best.history);
   if (other === undefined) return best;

@@ -12,11 +12,11 @@ import { withLock } from "../store/lock.ts";
 import { loadServerZones, zonesWith } from "../store/server_zones.ts";
 import { type Store, StoreError } from "../store/store.ts";
 import type { Control, EntryWrite } from "./control.ts";
+import { checkServesClients } from "./client_login.ts";
 import { checkNothingElse } from "./fit_server.ts";
 import { checkCanFollow } from "./mixed_groups.ts";
 import {
   checkFitMaster,
-  checkServesClients,
   checkStoredOnce,
   findUnderOtherName,
   makeReplica,

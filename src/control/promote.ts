@@ -39,6 +39,7 @@ import { withLock } from "../store/lock.ts";
 import { StoreError } from "../store/store.ts";
 import { LEAVE_OUT } from "../store/unreadable.ts";
 import type { ClusterChange, Control } from "./control.ts";
+import { checkServesClients } from "./client_login.ts";
 import { ForceableError, NotLeaderError } from "./errors.ts";
 import { serverOf } from "./groups.ts";
 import type { ChangeLog } from "./change.ts";
@@ -53,7 +54,6 @@ import {
 } from "./replace_master.ts";
 import {
   areOneServer,
-  checkServesClients,
   follow,
   freezingAddress,
   isFrozenBy,

@@ -8,7 +8,6 @@ import { countOf } from "../base/count_of.ts";
 import { formatAddress, parseAddress } from "../base/address.ts";
 import { logger } from "../base/log.ts";
 import type { Secret } from "../base/secret.ts";
-import type { TlsToServers } from "../io/tls.ts";
 import type { GroupRecord } from "../model/group.ts";
 import type { ServerRecord } from "../model/server.ts";
 import { keysIn, readInfo, type RedisInfo, runIdIn } from "../redis/info.ts";
@@ -21,6 +20,7 @@ import type { Problem } from "../store/problem.ts";
 import type { FactsByAddr, ServerFacts, ServerReads } from "../store/decoded_tree.ts";
 import { type ProductTree, serverAddrs } from "../store/product_tree.ts";
 import { StoreError } from "../store/store.ts";
+import { type ClientLogin, refusalOfClients } from "./client_login.ts";
 import type { Control } from "./control.ts";
 import { ForceableError } from "./errors.ts";
 import { checkIsServer, IDENTITY_MS, unfitness } from "./fit_server.ts";
@@ -45,14 +45,10 @@ export interface Replication {
 }
 
 /** Credentials of the Redis servers. */
-export interface ServerAuth {
+export interface ServerAuth extends ClientLogin {
   /** `""`: the default user. */
   readonly user: string;
   readonly password: Secret;
-  /** The user by which proxies send the requests of clients; undefined: the same user. */
-  readonly clients?: { readonly user: string; readonly password: Secret } | undefined;
-  /** How servers are spoken to with TLS; without it, none is spoken. */
-  readonly tls?: TlsToServers | undefined;
 }
 
 /** A problem as `config check` and `GET /api/check` tell it. */
@@ -72,13 +68,15 @@ export interface CheckFindings {
  * Finds what is wrong with a tree, also by what its servers report about themselves.
  *
  * @param open Connects to an address.
+ * @param clients How proxies log in for clients.
  */
 export async function checkWithServers(
   tree: ProductTree,
   open: (addr: string) => Promise<RedisConnection>,
+  clients: ClientLogin,
 ): Promise<CheckFindings> {
   const addrs = serverAddrs(tree);
-  const facts = await askFacts(addrs, open);
+  const facts = await askFacts(addrs, open, clients);
   const problems = checkTree(tree, facts).problems.map((
     { repairs, isRemovable: _, ...problem },
   ) => ({
@@ -97,13 +95,16 @@ export async function checkWithServers(
 async function askFacts(
   addrs: readonly string[],
   open: (addr: string) => Promise<RedisConnection>,
+  clients: ClientLogin,
 ): Promise<FactsByAddr> {
   const facts = await Promise.all(addrs.map(async (addr) => {
     try {
       using redis = await open(addr);
       const facts = await factsOf(redis);
       const libraries = await librariesOf(redis).catch(() => undefined);
-      return [[addr, { ...facts, libraries: libraries && textsOf(libraries) }] as const];
+      const refusesClients = await refusalOfClients(clients, addr) ?? "";
+      const told = { ...facts, libraries: libraries && textsOf(libraries) };
+      return [[addr, refusesClients === "" ? told : { ...told, refusesClients }] as const];
     } catch {
       return [];
     }
@@ -261,30 +262,6 @@ function whyNotAsked(addr: string, error: Error): StoreError {
   const hint = protocolHint(cause);
   if (hint !== "") return new StoreError(`${cause}; ${hint}`);
   return new ForceableError(`${cause}; start it first, or force it if it will answer later`);
-}
-
-/**
- * Checks that proxies can log in to a server: a replica does not get the users of its master.
- *
- * @throws {StoreError} When it does not know the proxies' user.
- */
-export async function checkServesClients(
-  { clients, tls }: ServerAuth,
-  addr: string,
-): Promise<void> {
-  if (clients === undefined) return;
-  try {
-    const times = { dialMs: IDENTITY_MS, replyMs: IDENTITY_MS, tls };
-    (await RedisConnection.open(parseAddress(addr), { ...clients, ...times })).close();
-  } catch (error) {
-    // A server that does not answer is reported elsewhere.
-    if (!(error instanceof RedisError)) return;
-    throw new ForceableError(
-      `${addr} does not let proxies in as backend_client_user "${clients.user}" ` +
-        `(${error.message}): make that user with ` +
-        `\`codis-proxy config server harden ${addr} --apply\`, or force it`,
-    );
-  }
 }
 
 /**

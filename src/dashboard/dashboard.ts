@@ -141,12 +141,12 @@ export class Dashboard implements Control {
       ...statusFigures(monitoredView(this.monitor), this.outages.open),
       slots_moving: this.#migrations?.totals?.slots_left ?? 0,
     }), transact);
-    const { failover, failoverAfterMs, lagLimits } = options;
+    const { failover, failoverAfterMs, lagLimits, historyDir, auth } = options;
     this.monitor = new Monitor(this, {
       outage: (report) => this.outage(report),
       keepOnly: (kind, subjects) => this.outages.keepOnly(kind, subjects),
     }, {
-      ...{ lagLimits, historyDir: options.historyDir, isFollowed: () => this.sentinels.areThere },
+      ...{ lagLimits, historyDir, auth, isFollowed: () => this.sentinels.areThere },
       ...failover === "off" ? {} : { serverMs: Math.min(1_000, failoverAfterMs / 4) },
     });
     this.#failover = new AutoFailover(this, {

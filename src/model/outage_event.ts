@@ -45,6 +45,12 @@ export const OUTAGE_KINDS = {
     afterMs: 5_000,
     help: "a replica has lost its master",
   },
+  clients_refused: {
+    form: "pair",
+    severity: "warning",
+    afterMs: 0,
+    help: "a server does not let proxies in as backend_client_user",
+  },
   replica_lag: {
     form: "pair",
     severity: "warning",

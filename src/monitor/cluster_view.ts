@@ -9,6 +9,7 @@ import { SLOT_COUNT } from "../hash/slot_id.ts";
 import type { GroupRecord } from "../model/group.ts";
 import type { ServerType } from "../model/server.ts";
 import { NO_GROUP, type SlotRecord } from "../model/slot.ts";
+import type { ClientLogins } from "./client_logins.ts";
 import type { LibraryMonitor } from "./libraries.ts";
 import type { Monitor } from "./monitor.ts";
 import type { OwnView } from "./servers.ts";
@@ -58,7 +59,9 @@ function sumKnown(numbers: readonly (number | null)[]): number {
 /** The order of servers on the page. */
 const TYPE_ORDER: readonly ServerType[] = ["master", "slave", "offline"];
 
-function groupViews({ tree, servers: monitored, proxies, libraries }: Monitor): GroupView[] {
+function groupViews(
+  { tree, servers: monitored, proxies, libraries, logins }: Monitor,
+): GroupView[] {
   return tree.groups.map((group) => {
     const master = masterAddr(group) ?? "";
     const ordered = [...group.servers ?? []].sort((a, b) =>
@@ -70,7 +73,7 @@ function groupViews({ tree, servers: monitored, proxies, libraries }: Monitor): 
       id: group.id,
       slots: tree.slotCount(group.id),
       servers: ordered.map((server, i) => ({
-        ...withLibraries(monitored.view(server, master), libraries),
+        ...withProblem(monitored.view(server, master), logins, libraries),
         private_connections: proxies.privatesOf(server.addr),
         refused: proxies.refusals().get(server.addr) ?? null,
         zone: tree.zones.get(server.addr) ?? "",
@@ -80,9 +83,10 @@ function groupViews({ tree, servers: monitored, proxies, libraries }: Monitor): 
   });
 }
 
-/** The server, with how its function libraries differ, if nothing else is wrong with it. */
-function withLibraries(view: OwnView, libraries: LibraryMonitor): OwnView {
-  return { ...view, problem: view.problem || libraries.problemOf(view.addr) };
+/** The server, with why it refuses proxies, or how its function libraries differ, if nothing else is wrong with it. */
+function withProblem(view: OwnView, logins: ClientLogins, libraries: LibraryMonitor): OwnView {
+  const { addr, problem } = view;
+  return { ...view, problem: problem || logins.refusalOf(addr) || libraries.problemOf(addr) };
 }
 
 function shareOf(

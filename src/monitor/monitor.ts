@@ -4,6 +4,7 @@
  *     store ── every 10 s, and what is written here at once ──► TreeMonitor: slots, groups
  *     servers ── INFO every second, one connection each ──────► ServerMonitor
  *     masters ── their functions, if any, every 10 s ─────────► LibraryMonitor
+ *     servers ── a login as the user of clients, every 5 s ───► ClientLogins
  *     all of it ── every 2 s ─────────────────────────────────► FigureHistory: a week, in files
  *     proxies ── /stats every second ─────────────────────────► ProxyMonitor ─► History, SlotLoad
  *
@@ -18,6 +19,8 @@ import type { Control } from "../control/control.ts";
 import { FigureHistory } from "./figure_history.ts";
 import { figuresOf } from "./figures.ts";
 import { History, SlotLoad } from "./history.ts";
+import { type ClientLogin, refusalOfClients } from "../control/client_login.ts";
+import { ClientLogins } from "./client_logins.ts";
 import { LibraryMonitor } from "./libraries.ts";
 import { type AskProxy, ProxyMonitor } from "./proxies.ts";
 import { ProxyOutages } from "./proxy_outages.ts";
@@ -37,6 +40,8 @@ const UNSETTLED_MS = 250;
 const TREE_MS = 10_000;
 /** Time between two comparisons of function libraries, in milliseconds. */
 const LIBRARIES_MS = 10_000;
+/** Time between two tries whether servers let proxies in, in milliseconds. */
+const LOGINS_MS = 5_000;
 
 const log = logger("dashboard");
 
@@ -55,6 +60,8 @@ export interface MonitorOptions {
   readonly historyDir?: string | undefined;
   /** Time between two questions to a server, in milliseconds. @default 1000 */
   readonly serverMs?: number;
+  /** How proxies log in at servers for clients. @default as the dashboard does, which is not tried */
+  readonly auth?: ClientLogin;
   /** Whether Sentinel decides who is the master of a group. @default it does not */
   readonly isFollowed?: () => boolean;
 }
@@ -65,6 +72,7 @@ export class Monitor {
   readonly servers: ServerMonitor;
   readonly proxies: ProxyMonitor;
   readonly libraries: LibraryMonitor;
+  readonly logins: ClientLogins;
   readonly history: History = new History(PROXY_MS);
   /** Figures of a week. */
   readonly figures: FigureHistory;
@@ -92,6 +100,8 @@ export class Monitor {
     this.tree = new TreeMonitor(control.store);
     this.servers = new ServerMonitor(control, timers);
     this.libraries = new LibraryMonitor(control, this.servers);
+    const { auth = {} } = options;
+    this.logins = new ClientLogins((addr) => refusalOfClients(auth, addr));
     this.proxies = new ProxyMonitor(control.store, timers, askProxy);
     this.#serverOutages = new ServerOutages(
       this.servers,
@@ -99,6 +109,7 @@ export class Monitor {
       lagLimits,
       timers,
       options.isFollowed ?? (() => false),
+      (addr) => this.logins.refusalOf(addr),
     );
     this.#proxyOutages = new ProxyOutages(reporter);
   }
@@ -122,12 +133,14 @@ export class Monitor {
     if (this.#isStopped) return;
     this.#proxyRound();
     this.#serverRound();
+    void this.tryLogins();
     this.#ends.push(
       repeat(PROXY_MS, () => this.#proxyRound(), this.#timers),
       repeat(this.#serverMs, () => this.#serverRound(), this.#timers),
       repeat(FIGURES_MS, () => this.#keepFigures(), this.#timers),
       repeat(UNSETTLED_MS, () => void this.servers.askUnsettled(), this.#timers),
       repeat(TREE_MS, () => this.#refreshTree(), this.#timers),
+      repeat(LOGINS_MS, () => this.tryLogins(), this.#timers),
       repeat(LIBRARIES_MS, () => this.compareLibraries(), this.#timers),
     );
   }
@@ -139,6 +152,7 @@ export class Monitor {
     for (const end of this.#ends.splice(0)) end();
     this.servers.stop();
     this.libraries.clear();
+    this.logins.clear();
   }
 
   /** Compares the function libraries of the masters that have slots. */
@@ -148,6 +162,13 @@ export class Monitor {
       const master = servers?.find(({ type }) => type === "master");
       return master === undefined || tree.slotCount(id) === 0 ? [] : [master.addr];
     }));
+  }
+
+  /** Tries whether the servers of all groups let proxies in. */
+  tryLogins(): Promise<void> {
+    return this.logins.round(
+      this.tree.groups.flatMap(({ servers }) => servers?.map(({ addr }) => addr) ?? []),
+    );
   }
 
   // -- rounds --

@@ -10,8 +10,9 @@
 import { countOf } from "../base/count_of.ts";
 import type { ServerView } from "../api/cluster_view.ts";
 import type { Timers } from "../base/timers.ts";
+import { refusalAdvice } from "../control/client_login.ts";
 import type { OutageReport } from "../control/outages.ts";
-import { bestOf, judgedBy, judgementFor } from "../control/fit_replica.ts";
+import { bestOf, judgedBy, judgementFor, lettingIn } from "../control/fit_replica.ts";
 import { replicationOf } from "../control/servers.ts";
 import type { GroupRecord } from "../model/group.ts";
 import type { OutageKind } from "../model/outage_event.ts";
@@ -57,24 +58,30 @@ export class ServerOutages {
   limits: LagLimits;
   readonly #timers: Timers;
   readonly #isFollowed: () => boolean;
+  readonly #refusalOf: (addr: string) => string;
   /** What masters had written when, oldest first, by address. */
   readonly #offsets = new Map<string, { readonly atMs: number; readonly offset: number }[]>();
   /** Which process each master was, and how many keys it had. */
   readonly #runs = new Map<string, { readonly runId: string; readonly keys: number }>();
 
-  /** @param isFollowed Whether somebody else decides who is the master of a group: Sentinel. */
+  /**
+   * @param isFollowed Whether somebody else decides who is the master of a group: Sentinel.
+   * @param refusalOf Why a server does not let proxies in; `""`: it does.
+   */
   constructor(
     servers: ServerMonitor,
     reporter: OutageReporter,
     limits: LagLimits,
     timers: Timers,
     isFollowed: () => boolean,
+    refusalOf: (addr: string) => string = () => "",
   ) {
     this.#servers = servers;
     this.#reporter = reporter;
     this.limits = limits;
     this.#timers = timers;
     this.#isFollowed = isFollowed;
+    this.#refusalOf = refusalOf;
   }
 
   /**
@@ -98,9 +105,10 @@ export class ServerOutages {
         this.#reportDown(server, servers ?? []);
         this.#reportLink(server, master);
         this.#reportLag(server, master);
+        this.#reportRefusal(server);
       }
     }
-    for (const kind of ["server_down", "replica_link", "replica_lag"] as const) {
+    for (const kind of ["server_down", "replica_link", "replica_lag", "clients_refused"] as const) {
       this.#reporter.keepOnly(kind, all);
     }
     for (const addr of this.#offsets.keys()) if (!all.has(addr)) this.#offsets.delete(addr);
@@ -190,6 +198,20 @@ export class ServerOutages {
     });
   }
 
+  /** A replica that refuses proxies is noticed by nobody until it is to become the master. */
+  #reportRefusal(server: Server): void {
+    const { addr, type } = server;
+    const what = `the ${type === "slave" ? "replica" : type} ${addr}`;
+    const refusal = this.#refusalOf(addr);
+    if (refusal === "") return this.#end("clients_refused", server, `${what} lets proxies in`);
+    const then = type === "slave" ? "; until then no failover promotes it" : "";
+    this.#begin("clients_refused", server, `${what} ${refusal}`, {
+      severity: type === "master" ? "error" : "warning",
+      hint: `${refusalAdvice(addr)}${then}`,
+      onlyIfOpen: type === "offline",
+    });
+  }
+
   /** Why a replica is too far behind; `""`: it is not. */
   #whyBehind(
     addr: string,
@@ -219,7 +241,8 @@ export class ServerOutages {
     if (replicas.length === 0) return `${start}: the group has no replica`;
     const seen = this.#servers;
     const infoOf = (each: string) => seen.downMs(each) > 0 ? undefined : seen.infoOf(each);
-    const best = bestOf(judgedBy(infoOf, replicas, judgementFor(seen, addr, forMs / 1000)));
+    const judged = judgedBy(infoOf, replicas, judgementFor(seen, addr, forMs / 1000));
+    const best = bestOf(lettingIn(judged, this.#refusalOf));
     if (typeof best === "string") return `${start}: ${best}`;
     return this.#isFollowed()
       ? `${start}; Sentinel decides whether a replica becomes the master (config sentinel list)`

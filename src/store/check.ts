@@ -40,6 +40,7 @@ import {
   findMastersThatFollow,
   findReplicasThatStray,
   findReplicasThatTakeWrites,
+  findServersThatRefuseClients,
   findServersUnderTwoNames,
   findUnfitServers,
 } from "./check_servers.ts";
@@ -70,6 +71,7 @@ const RULES: readonly ((product: DecodedTree) => readonly Problem[])[] = [
   findMastersThatFollow,
   findReplicasThatStray,
   findReplicasThatTakeWrites,
+  findServersThatRefuseClients,
   findDifferentLibraries,
   findBadTasks,
   findDoubleTasks,

@@ -108,6 +108,22 @@ export function findReplicasThatTakeWrites({ tree, servers, facts }: DecodedTree
   );
 }
 
+/** A replica that refuses proxies cannot take its master's place; a master that does serves nobody. */
+export function findServersThatRefuseClients({ tree, servers, facts }: DecodedTree): Problem[] {
+  return servers.flatMap(({ groupId, addr, record: { type } }) => {
+    const { refusesClients } = facts.get(addr) ?? {};
+    if (refusesClients === undefined || type === "offline") return [];
+    const what = `the ${type === "master" ? "master" : "replica"} ${addr} ${refusesClients}`;
+    const path = tree.paths.server(groupId, addr);
+    const fix = `${CONFIG} server harden ${addr} --apply`;
+    return [
+      type === "master"
+        ? errorAt(path, what, fix)
+        : warningAt(path, `${what}: no failover promotes it`, fix),
+    ];
+  });
+}
+
 /** A function is called where its key is: each master that has slots needs the same libraries. */
 export function findDifferentLibraries({ tree, servers, slots, facts }: DecodedTree): Problem[] {
   const used = new Set([...slots.values()].map((slot) => slot.group_id));

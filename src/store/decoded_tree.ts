@@ -52,6 +52,8 @@ export interface ServerFacts {
   readonly isCodis?: boolean;
   /** Whether it is a replica that takes writes all the same; left out: not. */
   readonly isWritableReplica?: boolean;
+  /** Why it does not let proxies in as the user of clients; left out: it does, or was not asked. */
+  readonly refusesClients?: string;
   /** Left out: not known. */
   readonly reads?: ServerReads | undefined;
   /** The code of its function libraries, by their names; left out: it has no functions, or was not asked. */

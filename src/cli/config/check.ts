@@ -13,7 +13,7 @@ import { errorAt } from "../../store/problem.ts";
 import { removeUnreadable, repairTree } from "../../store/repair.ts";
 import { loadTree } from "../../store/product_tree.ts";
 import type { Store } from "../../store/store.ts";
-import { openServer } from "../parts/redis_servers.ts";
+import { loginOfClients, openServer } from "../parts/redis_servers.ts";
 import { configCommand } from "../parts/config_command.ts";
 import { type Flag, isGiven, readValue } from "../parts/subcommand.ts";
 import { maskControls } from "../parts/table.ts";
@@ -76,10 +76,8 @@ export const checkCommand = configCommand({
 
 /** Problems in what is stored, checked against what the reachable servers answer. */
 async function findIn(store: Store, config: Config): Promise<CheckFindings> {
-  return await checkWithServers(
-    await loadTree(store),
-    (addr) => openServer(config, parseAddress(addr)),
-  );
+  const open = (addr: string) => openServer(config, parseAddress(addr));
+  return await checkWithServers(await loadTree(store), open, await loginOfClients(config));
 }
 
 function describeSilent(addrs: readonly string[]): readonly string[] {

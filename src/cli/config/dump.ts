@@ -29,7 +29,7 @@ import {
   restoreProduct,
 } from "../../store/restore.ts";
 import { configCommand } from "../parts/config_command.ts";
-import { openServer } from "../parts/redis_servers.ts";
+import { loginOfClients, openServer } from "../parts/redis_servers.ts";
 import { type Argument, type Flag, isGiven, readValue } from "../parts/subcommand.ts";
 import { formatTable, maskControls } from "../parts/table.ts";
 
@@ -126,7 +126,8 @@ export const restoreCommand = configCommand({
 /** What is wrong with what a dump has, checked against what its servers answer. */
 async function problemsIn(dump: ProductDump, config: Config) {
   const tree = await loadTree(storeOfDump(dump));
-  return await checkWithServers(tree, (addr) => openServer(config, parseAddress(addr)));
+  const open = (addr: string) => openServer(config, parseAddress(addr));
+  return await checkWithServers(tree, open, await loginOfClients(config));
 }
 
 /** @throws {DumpError} When it cannot be read, with the name of the file. */

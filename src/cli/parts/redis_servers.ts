@@ -5,10 +5,11 @@
  */
 
 import type { Address } from "../../base/address.ts";
-import { backendLogin, type Config } from "../../config/config.ts";
+import { backendLogin, clientLogin, type Config } from "../../config/config.ts";
 import { backendTlsFiles } from "../../config/tls.ts";
 import { readTlsToServers } from "../../io/tls_files.ts";
 import type { TlsToServers } from "../../io/tls.ts";
+import type { ClientLogin } from "../../control/client_login.ts";
 import { IDENTITY_MS } from "../../control/fit_server.ts";
 import { factsOf } from "../../control/servers.ts";
 import { RedisConnection } from "../../redis/connection.ts";
@@ -34,6 +35,15 @@ export async function openServer(config: Config, server: Address): Promise<Redis
  */
 export function tlsToServers(config: Config): Promise<TlsToServers | undefined> {
   return readTlsToServers(backendTlsFiles(config), config.backendTlsServerName);
+}
+
+/**
+ * How proxies log in for clients.
+ *
+ * @throws As {@linkcode tlsToServers}.
+ */
+export async function loginOfClients(config: Config): Promise<ClientLogin> {
+  return { clients: clientLogin(config), tls: await tlsToServers(config) };
 }
 
 /** Makes the function that asks a server for its identity. */

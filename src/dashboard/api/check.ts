@@ -13,6 +13,6 @@ import { type ApiRoute, read } from "./route.ts";
 export const CHECK_ROUTES: readonly ApiRoute[] = [
   read("/api/check", async ({ dashboard }) => {
     const tree = await loadTree(dashboard.store);
-    return checkWithServers(tree, (addr) => dashboard.redis(addr, IDENTITY_MS));
+    return checkWithServers(tree, (addr) => dashboard.redis(addr, IDENTITY_MS), dashboard.auth);
   }),
 ];

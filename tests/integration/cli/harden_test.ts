@@ -10,6 +10,7 @@ import { Secret } from "../../../src/base/secret.ts";
 import { callCli } from "../../support/cli_call.ts";
 import { DashboardServer } from "../../support/dashboard_server.ts";
 import { until } from "../../support/deadline.ts";
+import { ProxyProcess } from "../../support/proxy_process.ts";
 import { json, RecordingDashboard } from "../../support/recording_dashboard.ts";
 import { RedisServer } from "../../support/redis_server.ts";
 import { ReplyError } from "../../support/resp_value.ts";
@@ -154,4 +155,65 @@ Deno.test("a server that does not know the proxies' user is neither added nor pr
   await until(async () => (await promote()).text.includes("does not let proxies in"));
   using second = await replica.client();
   assertEquals(`${await second.call("ROLE")}`.split(",")[0], "slave");
+});
+
+Deno.test("a replica that does not let proxies in is told of before its master dies, and is promoted when it does", async () => {
+  await using folder = await StoreFolder.make();
+  await using servers = await RedisServer.startMany(2);
+  const [master, replica] = [servers[0]!, servers[1]!];
+  const store = await folder.openFilled(master.addr);
+  const clients = { user: USER, password: new Secret("hunter2") };
+  await using dashboard = await DashboardServer.start(store, {
+    failover: "auto",
+    failoverAfterMs: 1_000,
+    auth: { user: "", password: new Secret(""), clients },
+  });
+  const config = {
+    ...{ embedded_dir: folder.dir, dashboard_addr: dashboard.addr, proxy_id: "one" },
+    ...{ backend_client_user: USER, backend_client_password: "hunter2" },
+  };
+  const letIn = [
+    "ACL",
+    "SETUSER",
+    USER,
+    "on",
+    ">hunter2",
+    "~*",
+    "&*",
+    "+@all",
+    "-@dangerous",
+    "+info",
+  ];
+  using admin = await master.client();
+  await admin.call(...letIn);
+  await dashboard.done("PUT", "/api/server_group/1/addServer", {
+    ...{ addr: replica.addr, type: "slave", force: true },
+  });
+  await using proxy = await ProxyProcess.start({ config });
+  await dashboard.seesLinked(replica.addr, master.addr);
+  using client = await proxy.client();
+  assertEquals(await client.call("SET", "key", "value"), "OK");
+
+  const refuses = `${replica.addr} does not let proxies in as backend_client_user "${USER}"`;
+  const said = async () =>
+    (await dashboard.get("/api/cluster")).json.events.map(({ text }: { text: string }) => text);
+  const isSaid = (text: string) =>
+    until(async () => (await said()).some((each: string) => each.includes(text)), 10_000);
+  await isSaid(refuses);
+  const { problems } = (await dashboard.get("/api/check")).json;
+  const advice = `codis-proxy config server harden ${replica.addr} --apply`;
+  assertEquals(
+    problems.map(({ severity, fix }: { severity: string; fix: string }) => [severity, fix]),
+    [["warning", advice]],
+  );
+  await master.kill();
+  await isSaid("no failover");
+  assertStringIncludes(
+    (await said()).find((text: string) => text.includes("no failover")),
+    refuses,
+  );
+  using second = await replica.client();
+  assertEquals(`${await second.call("ROLE")}`.split(",")[0], "slave");
+  await second.call(...letIn);
+  await until(async () => await client.call("SET", "key", "other") === "OK", 10_000);
 });

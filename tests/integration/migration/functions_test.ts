@@ -27,7 +27,11 @@ const libraryOf = (name: string, value: string) =>
   `#!lua name=${name}\nredis.register_function('${name}', function() return '${value}' end)`;
 
 async function problemsOf({ store, control }: Migration): Promise<readonly string[]> {
-  const { problems } = await checkWithServers(await loadTree(store), (addr) => control.redis(addr));
+  const { problems } = await checkWithServers(
+    await loadTree(store),
+    (addr) => control.redis(addr),
+    {},
+  );
   return problems.map(({ problem }) => problem);
 }
 

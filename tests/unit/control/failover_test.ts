@@ -41,6 +41,8 @@ class Outage {
   masterInfo: RedisInfo | undefined = { role: "master", master_replid: "x" };
   /** Replicas as they were when they were last seen linked. */
   readonly linked = new Map<string, Replication>();
+  /** Why replicas do not let proxies in. */
+  readonly refusals = new Map<string, string>();
   /** Why promotions fail; empty: they do not. */
   refusal = "";
   readonly #failover: Failover;
@@ -60,6 +62,7 @@ class Outage {
       {
         control: { outage },
         askInfo: (addr) => Promise.resolve(infos[addr]!),
+        askRefusal: (addr) => Promise.resolve(this.refusals.get(addr) ?? ""),
         votes: {
           ask: () => {},
           forget: () => {},
@@ -108,6 +111,25 @@ Deno.test("the replica with most of the master's changes is promoted, not before
   assertEquals(outage.promoted, []);
   await outage.pass(300);
   assertEquals(outage.promoted, ["b:1"]);
+});
+
+Deno.test("a replica that does not let proxies in is promoted for nobody, and the reason is reported", async () => {
+  using outage = new Outage({ "a:1": replica(10), "b:1": replica(30) });
+  outage.refusals.set("b:1", "does not let proxies in");
+  outage.refusal = "not yet";
+  await outage.pass(AFTER_MS + 250);
+  assertEquals(outage.promoted, ["a:1"], "the other one");
+  using only = new Outage({ "a:1": replica(10) });
+  only.refusals.set("a:1", "does not let proxies in");
+  await only.pass(AFTER_MS + 5_000);
+  assertEquals(only.promoted, []);
+  assertEquals(only.events, [
+    "once failover_refused: group 1: the master m:1 does not answer this dashboard: no failover: " +
+    "no replica with its data lets proxies in; a:1 does not let proxies in",
+  ]);
+  only.refusals.clear();
+  await only.pass(2_000);
+  assertEquals(only.promoted, ["a:1"], "as soon as it does");
 });
 
 Deno.test("a replica that was without its master for long, or follows another one, is not promoted", async () => {
