@@ -150,6 +150,8 @@ export interface MigrateBody {
   readonly new_group: number;
   /** Milliseconds between two moves. */
   readonly delay: number;
+  /** Whether keys of these slots that only the new group has are kept. @default they keep the slot waiting */
+  readonly keep?: boolean;
 }
 
 /** What to do with a migration that has started, when it is cancelled: move it back, or let it finish. */

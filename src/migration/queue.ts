@@ -265,13 +265,24 @@ export class MigrationQueue {
    * takes changes.
    *
    * @param delayMs Least time between two moves, in milliseconds.
+   * @param keep Whether keys that only the new group has are kept; a task that waits for them is replaced.
    * @returns The tasks' names.
    * @throws {StoreError} When a group or slot does not allow it; or when the store has failed, and keeps tasks that
    * are deleted when it takes changes again: the message says which and why.
    */
-  add(from: number, to: number, groupId: number, delayMs: number): Promise<string[]> {
+  add(
+    from: number,
+    to: number,
+    groupId: number,
+    delayMs: number,
+    keep = false,
+  ): Promise<string[]> {
     return this.#requests.take(async () => {
-      const body = { from, to, new_group: groupId, delay: delayMs };
+      const body = { from, to, new_group: groupId, delay: delayMs, keep };
+      const waiting = this.#jobs.all().filter(({ task: { slot_id, new_group, status } }) =>
+        keep && slot_id >= from && slot_id <= to && new_group === groupId && status === "pending"
+      );
+      await this.#scheduler.holding(waiting, () => this.#cancel(waiting, undefined));
       const tasks = await createTasks(this.#control, body).catch((error) => {
         if (error instanceof TasksLeftError) this.#takeBack(error.left);
         throw error;

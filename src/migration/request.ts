@@ -55,7 +55,7 @@ export async function createTasks(
 ): Promise<StoredMigrateTask[]> {
   checkNumbers(request);
   const { store } = control;
-  const { from, to, new_group: groupId, delay } = request;
+  const { from, to, new_group: groupId, delay, keep = false } = request;
   const target = masterOf(await loadGroup(store, groupId, LEAVE_OUT)).addr;
   const slotIds = Array.from({ length: to - from + 1 }, (_, i) => from + i);
   const tasks = slotIds.map((slot_id): MigrateTaskRecord => ({
@@ -65,6 +65,7 @@ export async function createTasks(
     create_at: `${Math.floor(Date.now() / 1000)}`,
     percent: 0,
     status: "pending",
+    ...keep ? { keep } : {},
   }));
   const slots = await checkSlots(store, tasks);
   if (slots.every(({ group_id, state }) => group_id === groupId && state.status === "online")) {

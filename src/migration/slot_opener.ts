@@ -235,8 +235,12 @@ export class SlotOpener {
       // One scan of the target serves all slots that will take this route.
       const slotIds = [...unknown, ...upcoming()];
       const orphans = await mover.clearTarget(slotIds, false);
-      for (const slotId of slotIds) if (!orphans.has(slotId)) this.#cleared.add(slotId);
-      for (const [slotId, text] of orphans) slots.leave(slots.get(slotId), text);
+      for (const slotId of slotIds) {
+        const job = slots.get(slotId);
+        const text = orphans.get(slotId);
+        if (text === undefined || job?.task.keep === true) this.#cleared.add(slotId);
+        else slots.leave(job, `${text}: ${orphanAdvice(slotId, this.#options.route.to)}`);
+      }
     }
     const clear = entering.filter(({ slot }) => this.#cleared.has(slot.id));
     const refused = await mover.findBigKeys(clear.map(({ slot }) => slot.id), upcoming());
@@ -250,7 +254,12 @@ export class SlotOpener {
     signal.throwIfAborted();
     const ours = entering.filter(({ job }) => slots.has(job));
     if (ours.length === 0) return;
-    const endLateCopies = () => mover.endLateCopies(mayHaveLateCopies, []);
+    const kept = ours.filter(({ job }) => job.task.keep === true).map(({ slot }) => slot.id);
+    const endLateCopies = async () => {
+      await mover.endLateCopies(mayHaveLateCopies, []);
+      // A client may have written one of the target's keys at the source before the slots were blocked.
+      if (kept.length > 0) await mover.clearTarget(kept, true);
+    };
     // Between stock servers calls are short; that of a codis-server may take minutes.
     const isShort = mover.kind === "stock" && !mayHaveLateCopies;
     await slots.change(() =>
@@ -376,6 +385,13 @@ export class SlotOpener {
     const { moveLock, pair } = this.#options;
     return lockBoth(moveLock, pair, body);
   }
+}
+
+/** What to do about keys of a slot that only the target has: it may be that nobody else has them. */
+function orphanAdvice(slotId: number, groupId: number): string {
+  return "if the coordinator was set back to an older copy, these may be the only ones: " +
+    `\`codis-proxy config slot migrate ${slotId} ${slotId} ${groupId} --keep\` keeps them; ` +
+    "delete them there only if nobody needs them";
 }
 
 function kindOf({ slot, job: { step } }: Entering): Kind {

@@ -4,7 +4,16 @@
  * @module
  */
 
-import { decodeRecord, encodeRecord, integer, recordOf, text, word } from "./record.ts";
+import {
+  bool,
+  decodeRecord,
+  encodeRecord,
+  integer,
+  optional,
+  recordOf,
+  text,
+  word,
+} from "./record.ts";
 
 /** The states of a task; `finished` is never stored, a finished task's node is deleted. */
 export const MIGRATE_TASK_STATUSES = ["pending", "migrating", "finished", "error"] as const;
@@ -23,6 +32,8 @@ export interface MigrateTaskRecord {
   /** Always 0 in Codis 2.0. */
   readonly percent: number;
   readonly status: MigrateTaskStatus;
+  /** Whether keys that only the new group has are kept. Codis 2.0 does not know it. */
+  readonly keep?: boolean | undefined;
 }
 
 /** The stored form of a {@linkcode MigrateTaskRecord}. */
@@ -33,6 +44,7 @@ export const MIGRATE_TASK_SHAPE = recordOf<MigrateTaskRecord>({
   create_at: text,
   percent: integer,
   status: word(MIGRATE_TASK_STATUSES),
+  keep: optional(bool),
 });
 
 /**

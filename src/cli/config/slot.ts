@@ -54,6 +54,15 @@ const FORCE_INIT: Flag = {
   help: "overwrite existing slots; their owners are lost",
 };
 
+const KEEP: Flag = {
+  name: "keep",
+  value: "",
+  default: "",
+  help:
+    "keep keys of these slots that only the group's master has, as after the coordinator was set back to an " +
+    "older copy; a key that both have is taken from where the slots are now",
+};
+
 const BACK: Flag = {
   name: "back",
   value: "",
@@ -149,7 +158,7 @@ const ROWS: readonly ConfigRow[] = [
     name: "migrate",
     summary: "Move slots and their keys to a group. Clients keep working.",
     arguments: [SLOT_FROM, SLOT_TO, GROUP_ID],
-    flags: [DELAY, WAIT],
+    flags: [DELAY, KEEP, WAIT],
     run: migrate,
   },
   {
@@ -218,7 +227,8 @@ async function migrate(values: FlagValues, context: CommandContext): Promise<Com
   const delay = isGiven(values, DELAY) ? readValue(values, DELAY) : 0;
   const isWaiting = isGiven(values, WAIT);
   const client = await (isWaiting ? context.followingClient() : context.client());
-  const queue = () => client.migrate({ from, to, new_group: groupId, delay });
+  const keep = isGiven(values, KEEP) ? { keep: true } : {};
+  const queue = () => client.migrate({ from, to, new_group: groupId, delay, ...keep });
   const moves = [{ from_slot: from, to_slot: to, to_group: groupId }];
   if (isWaiting) return await queueAndWait(client, queue, () => moves);
   const text = `${countOf(to - from + 1, "task")} queued: ${

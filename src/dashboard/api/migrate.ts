@@ -12,6 +12,7 @@ import { loadSlots } from "../../store/slots.ts";
 import { LEAVE_OUT } from "../../store/unreadable.ts";
 import {
   delayIn,
+  flagIn,
   groupIdIn,
   onlyFields,
   readBody,
@@ -37,7 +38,7 @@ export const MIGRATE_ROUTES: readonly ApiRoute[] = [
     const { from, to } = slotRangeIn(body);
     const delayMs = delayIn(body);
     const { store, migrations } = dashboard;
-    await migrations.add(from, to, groupIdIn(body, "new_group"), delayMs);
+    await migrations.add(from, to, groupIdIn(body, "new_group"), delayMs, flagIn(body, "keep"));
     const fenced = deadFences(await loadFences(store), await loadProxies(store, LEAVE_OUT));
     return fenced.length === 0 ? undefined : { msg: "OK", ret: 0, fenced };
   }),

@@ -2,7 +2,7 @@
  * Orphan keys: keys of slots at a server that is about to get these slots.
  *
  *      key at the target ── the owner has it, too ────► deleted at the target: the owner's key counts
- *                       └── the owner does not have it ► reported; the slot waits until it is deleted
+ *                       └── the owner does not have it ► reported; the slot waits until somebody has decided
  *
  * In `migrate`, a key that both servers have is the target's, so before that the target must have none.
  *
@@ -24,7 +24,7 @@ interface Orphans {
  *
  * @param target The server that is about to get the slots.
  * @param owner The server that has them.
- * @returns Slots with keys that only the target has, and a problem's text for each.
+ * @returns Slots with keys that only the target has, and a sentence for each.
  * @throws {RedisUnreachableError | RedisError}
  */
 export async function clearOrphans(
@@ -47,9 +47,6 @@ export async function clearOrphans(
   }
   return new Map([...orphans].map(([slotId, { count, example }]) => {
     const what = count === 1 ? `key "${example}"` : `${count} keys, such as "${example}",`;
-    const [pronoun, them] = count === 1 ? ["it", "it"] : ["they", "them"];
-    const text = `${addrs.target} has ${what} of slot ${slotId}, but ${addrs.owner} does not: ` +
-      `delete ${them} there, or ${pronoun} would reappear after the migration`;
-    return [slotId, text];
+    return [slotId, `${addrs.target} has ${what} of slot ${slotId}, but ${addrs.owner} does not`];
   }));
 }
