@@ -10,6 +10,7 @@
  * @module
  */
 
+import { SYSTEM_TIMERS, type Timers } from "../../base/timers.ts";
 import { encodeRequest, PING } from "../../resp/encoder.ts";
 import { isPassing } from "../errors.ts";
 import { askServer } from "./question.ts";
@@ -31,8 +32,8 @@ interface OutageKind {
   readonly question: Uint8Array;
   /** Whether the server's reply to the question says that the outage is over. */
   isOver(reply: string): boolean;
-  /** Whether one that began at `sinceMs`, and was noticed last at `noticedMs`, has been over since; milliseconds. */
-  wasOver(server: OutageServer, sinceMs: number, noticedMs: number): boolean;
+  /** Whether one that began at `sinceMs`, and was noticed last `ms` ago, has been over since; milliseconds. */
+  wasOver(server: OutageServer, sinceMs: number, ms: number): boolean;
 }
 
 /** The server cannot be reached, or still loads its data. */
@@ -46,33 +47,40 @@ export const LOST: OutageKind = {
 export const DEMOTED: OutageKind = {
   question: encodeRequest(["INFO", "replication"]),
   isOver: (reply) => /\nrole:master\r?\n/.test(reply),
-  wasOver: (_server, _sinceMs, noticedMs) => performance.now() - noticedMs > OUTAGE_MS,
+  wasOver: (_server, _sinceMs, ms) => ms > OUTAGE_MS,
 };
 
 /** One kind of outage of one server; see the drawing above. */
 export class Outage {
   readonly #server: OutageServer;
   readonly #kind: OutageKind;
+  readonly #timers: Timers;
   #sinceMs = -Infinity;
   #noticedMs = -Infinity;
   /** Those who wait for its end, in the order in which they came. */
   readonly #waiting = new Set<() => void>();
   #isAsking = false;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  /** Ends the pause before it is asked again; null while there is none. */
+  #stopPause: (() => void) | null = null;
 
-  constructor(server: OutageServer, kind: OutageKind) {
+  constructor(server: OutageServer, kind: OutageKind, timers: Timers = SYSTEM_TIMERS) {
     this.#server = server;
     this.#kind = kind;
+    this.#timers = timers;
   }
 
   /**
    * A command has noticed it.
    *
+   * @param keptMs When a server was known last to keep the command, in milliseconds; `NaN` when none did. Later than
+   * this outage began, it shows that it was over, and that this is another one.
    * @returns For how many milliseconds its end may be waited for; not more than 0 once it has lasted too long.
    */
-  notice(): number {
-    const nowMs = performance.now();
-    if (this.#kind.wasOver(this.#server, this.#sinceMs, this.#noticedMs)) this.#sinceMs = nowMs;
+  notice(keptMs: number): number {
+    const nowMs = this.#timers.nowMs();
+    const wasOver = keptMs > this.#sinceMs ||
+      this.#kind.wasOver(this.#server, this.#sinceMs, nowMs - this.#noticedMs);
+    if (wasOver) this.#sinceMs = nowMs;
     this.#noticedMs = nowMs;
     return this.#sinceMs + OUTAGE_MS - nowMs;
   }
@@ -80,7 +88,7 @@ export class Outage {
   /** Calls `goOn` once, later, when it is over. */
   whenOver(goOn: () => void): void {
     this.#waiting.add(goOn);
-    if (this.#timer === undefined) this.#ask();
+    if (this.#stopPause === null) this.#ask();
   }
 
   /** Does not call `goOn` any more. */
@@ -90,12 +98,12 @@ export class Outage {
   }
 
   #stopAsking(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#stopPause?.();
+    this.#stopPause = null;
   }
 
   #ask(): void {
-    this.#timer = undefined;
+    this.#stopPause = null;
     if (this.#isAsking) return;
     this.#isAsking = true;
     const { resp3 } = this.#server;
@@ -103,7 +111,9 @@ export class Outage {
     askServer(backend, this.#kind.question, (text, isReply) => {
       this.#isAsking = false;
       if (isReply && this.#kind.isOver(text)) this.#end();
-      else if (this.#waiting.size > 0) this.#timer = setTimeout(() => this.#ask(), ASK_MS);
+      else if (this.#waiting.size > 0) {
+        this.#stopPause = this.#timers.after(ASK_MS, () => this.#ask());
+      }
     });
   }
 

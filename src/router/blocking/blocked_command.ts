@@ -45,6 +45,7 @@ import {
 } from "../request.ts";
 import type { Slot, SlotWatcher } from "../slots/slot.ts";
 import type { BlockForm } from "./block_form.ts";
+import { FIRST_BYTES, isDemoted, isNothing, isUnblocked } from "./block_reply.ts";
 import { BlockTime } from "./block_time.ts";
 import { type Blocked, UNBLOCKED, type UnblockReply } from "./blocked.ts";
 import { LastIds } from "./last_ids.ts";
@@ -54,14 +55,6 @@ import { OutageWait, type OutageWaiter } from "./outage_wait.ts";
 const UNBLOCK_AGAIN_MS = 10;
 /** The same when it is not known what became of it, in milliseconds. */
 const UNKNOWN_AGAIN_MS = 100;
-
-const UNBLOCKED_REPLY = `-${UNBLOCKED}\r\n`;
-/** What a server replies when the time is over. */
-const NOTHING = /^(\*-1|\$-1|_)\r\n$/;
-/** What a server replies that has just become a replica: it has popped nothing. */
-const DEMOTED_REPLY = /^-(UNBLOCKED force unblock |READONLY )/;
-/** Bytes of a reply that tell all of these from an element. */
-const FIRST_BYTES = 128;
 
 /** One command that blocks; see the drawing above. */
 export class BlockedCommand implements Blocked, RequestOwner, LinkUser, SlotWatcher, OutageWaiter {
@@ -84,6 +77,8 @@ export class BlockedCommand implements Blocked, RequestOwner, LinkUser, SlotWatc
   #isAskedAgain = false;
   /** When it was asked last, in clock milliseconds. */
   #askedMs = NaN;
+  /** When a server was known last to keep it: it has ended it in order; clock milliseconds. */
+  #keptMs = NaN;
   /** How it outlasts an outage; null for most. */
   #outage: OutageWait | null = null;
   #link: Link | null = null;
@@ -219,12 +214,13 @@ export class BlockedCommand implements Blocked, RequestOwner, LinkUser, SlotWatc
 
   // -- outages of its server ------------------------------------------------------------------
 
-  /** Asks it (again) once its server, or another one in its slot, takes it; `askedMs` is NaN if no link was there. */
+  /** Asks it (again) once its server, or another one in its slot, takes it; `askedMs` is NaN if it was not sent. */
   #outlast(text: string, askedMs: number, kind: "lost" | "demoted" = "lost"): void {
     const server = this.#slot.server!;
     this.#isSupportAsked = false;
     this.#outage ??= new OutageWait(this);
-    this.#outage.begin(server, server.outages[kind], text, askedMs, this.#time.leftMs);
+    const outage = server.outages[kind];
+    this.#outage.begin(server, outage, { text, askedMs, keptMs: this.#keptMs }, this.#time.leftMs);
   }
 
   outageOver(): void {
@@ -313,8 +309,12 @@ export class BlockedCommand implements Blocked, RequestOwner, LinkUser, SlotWatc
       this.#waitAgain(true);
       if (this.#end !== null) this.#answer(this.#end, true);
       else if (this.#isEnding) this.#client.close();
-      else if (!DEMOTED_REPLY.test(first)) this.#advance();
-      else this.#outlast(first.slice(1).trimEnd(), this.#askedMs, "demoted");
+      else if (isDemoted(first)) {
+        this.#outlast(first.slice(1).trimEnd(), this.#askedMs, "demoted");
+      } else {
+        this.#keptMs = clock.nowMs;
+        this.#advance();
+      }
       return;
     }
     this.#isPassing = true;
@@ -323,9 +323,9 @@ export class BlockedCommand implements Blocked, RequestOwner, LinkUser, SlotWatc
 
   /** Whether the reply is none for the client: the server was made to end it, is no master any more, or its slice is over. */
   #isEndOfTry(reply: string): boolean {
-    if (reply === UNBLOCKED_REPLY) return this.#isTold;
-    if (DEMOTED_REPLY.test(reply) || this.#time.isRefused(reply)) return true;
-    return !this.#canUnblock && NOTHING.test(reply) &&
+    if (isUnblocked(reply)) return this.#isTold;
+    if (isDemoted(reply) || this.#time.isRefused(reply)) return true;
+    return !this.#canUnblock && isNothing(reply) &&
       (this.#end !== null || this.#time.isPartOver);
   }
 
@@ -354,12 +354,13 @@ export class BlockedCommand implements Blocked, RequestOwner, LinkUser, SlotWatc
   failed(attempt: Request, text: string): void {
     const hasCome = this.#isPassing || attempt.heldBytes > 0;
     this.#attemptEnded(attempt);
-    const isWanted = this.#state === "asked" && this.#end === null && !this.#isEnding;
+    const isLost = !hasCome && this.#state === "asked" && isServerLost(text);
+    if (isLost && this.#end !== null) return this.#answer(this.#end, true);
     const isSent = !isUnsent(text);
     const isOther = isSent && !this.#lastIds.areKnown; // `$` may mean another entry
-    if (hasCome || !isWanted || isOther || !isServerLost(text)) return this.#fail(text);
+    if (!isLost || isOther || this.#isEnding) return this.#fail(text);
     this.#waitAgain(isSent);
-    this.#outlast(text, this.#askedMs);
+    this.#outlast(text, isSent ? this.#askedMs : NaN);
   }
 
   #attemptEnded(attempt: Request): void {
@@ -445,6 +446,5 @@ export class BlockedCommand implements Blocked, RequestOwner, LinkUser, SlotWatc
   }
 
   pushed(): void {}
-
   lost(): void {} // what was asked over it has failed
 }

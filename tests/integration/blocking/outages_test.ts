@@ -245,3 +245,18 @@ Deno.test("when a lost or silent server does not come back in 15 s, what blocks 
     redis.resume();
   }));
 });
+
+Deno.test("a client whose server is silent can be unblocked, and who does it is told so", async () => {
+  await using redis = await RedisServer.start();
+  const options = { backendTimeoutMs: 500, backendDialMs: 400 };
+  await using proxy = await RouterServer.start({ servers: [redis], options });
+  using client = await proxy.client();
+  using other = await proxy.client();
+  const id = await client.call("CLIENT", "ID");
+  const answer = client.call("BLPOP", "q", 0);
+  await whenBlocked(redis, 1);
+  redis.pause();
+  assertEquals(await within(other.call("CLIENT", "UNBLOCK", `${id}`), 3000), 1);
+  assertEquals(await within(answer, 1000), null);
+  redis.resume();
+});
