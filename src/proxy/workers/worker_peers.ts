@@ -156,7 +156,11 @@ export function peerCalls(
       );
     },
     invalidate: (id, keys) => askForOne((calls) => calls.call("invalidate", id, keys)),
-    unblockClient: (id, reply) => askForOne((calls) => calls.call("unblockClient", id, reply)),
+    unblockClient: (id, reply) => {
+      const others = workers.filter((other) => other !== worker);
+      // Whether it was unblocked is known when its server has answered, in the time that servers are given.
+      return isAnyOf(others.map(({ thread }) => thread?.calls.call("unblockClient", id, reply)));
+    },
     scriptSeen: (sha, found) => {
       for (const { thread, index } of workers) {
         if (index !== worker.index) thread?.calls.notify("scriptSeen", sha, found);
@@ -206,6 +210,14 @@ export function sumOfWorkers(
       sumSnapshots([last, counted].filter((stats) => stats !== undefined))
     ),
   };
+}
+
+/** Whether one of the answers is true: known with the first such; who fails has said no. */
+async function isAnyOf(answers: readonly (Promise<boolean> | undefined)[]): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const all = answers.map((answer) => answer?.then((isTrue) => isTrue && resolve(true), () => {}));
+  Promise.all(all).then(() => resolve(false));
+  return await promise;
 }
 
 /** The answers of workers; without those that do not answer in time. */

@@ -8,18 +8,15 @@
 import { assert, assertEquals } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { whenBlocked } from "../../support/blocked_clients.ts";
-import { CODIS_SERVER } from "../../support/codis_server.ts";
 import { until, within } from "../../support/deadline.ts";
+import { OLD_SERVER } from "../../support/old_server.ts";
 import { MovingSlot, TAG } from "../../support/moving_slot.ts";
 import { slotOf } from "../../support/router_server.ts";
 
 const Q = `${TAG}q`;
-const OLD = CODIS_SERVER === undefined
-  ? { args: ["--rename-command", "CLIENT", ""] }
-  : { program: CODIS_SERVER };
 
 Deno.test("at an old server a command waits as long as it was asked for, or for ever", async () => {
-  await using moving = await MovingSlot.start(OLD);
+  await using moving = await MovingSlot.start(OLD_SERVER);
   using client = await moving.proxy.client();
   using endless = await moving.proxy.client();
   using other = await moving.proxy.client();
@@ -35,7 +32,7 @@ Deno.test("at an old server a command waits as long as it was asked for, or for 
 });
 
 Deno.test("at an old server CLIENT UNBLOCK takes effect within a second or so", async () => {
-  await using moving = await MovingSlot.start(OLD);
+  await using moving = await MovingSlot.start(OLD_SERVER);
   using client = await moving.proxy.client();
   using other = await moving.proxy.client();
   const id = Number(await client.call("CLIENT", "ID"));
@@ -46,7 +43,7 @@ Deno.test("at an old server CLIENT UNBLOCK takes effect within a second or so", 
 });
 
 Deno.test("a command waits on at an old server that is lost and comes back", async () => {
-  await using moving = await MovingSlot.start(OLD);
+  await using moving = await MovingSlot.start(OLD_SERVER);
   const server = moving.servers[0]!;
   using client = await moving.proxy.client();
   using timed = await moving.proxy.client();
@@ -67,7 +64,7 @@ Deno.test("a command waits on at an old server that is lost and comes back", asy
 });
 
 Deno.test("every element is popped once while the slot moves between old servers", async () => {
-  await using moving = await MovingSlot.start(OLD);
+  await using moving = await MovingSlot.start(OLD_SERVER);
   const { proxy } = moving;
   const workers = await Promise.all(Array.from({ length: 10 }, () => proxy.client()));
   const popped: string[] = [];

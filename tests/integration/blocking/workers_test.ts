@@ -6,6 +6,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { whenBlocked } from "../../support/blocked_clients.ts";
+import { OLD_SERVER } from "../../support/old_server.ts";
 import { within } from "../../support/deadline.ts";
 import { ProxyProcess } from "../../support/proxy_process.ts";
 import { RedisServer } from "../../support/redis_server.ts";
@@ -48,4 +49,21 @@ Deno.test("with two workers any client pushes to any, and unblocks any", async (
     assert(/shutting down$/.test((reply as { message: string }).message), `${reply}`);
   }
   for (const client of clients) client.close();
+});
+
+Deno.test("CLIENT UNBLOCK by another worker says what happened where a server is asked for a second at a time", async () => {
+  await using redis = await RedisServer.start(OLD_SERVER);
+  await using proxy = await ProxyProcess.start({ servers: [redis], cpu: 2 });
+  const clients = await Promise.all(Array.from({ length: 16 }, () => proxy.client()));
+  const ids = await Promise.all(clients.map((client) => client.call("CLIENT", "ID")));
+  const replies = clients.map((client) => client.call("BLPOP", "q", 0));
+  await whenBlocked(redis, clients.length);
+  const others = await Promise.all(ids.map(() => proxy.client()));
+  const answers = await Promise.all(
+    ids.map((id, i) => others[i]!.call("CLIENT", "UNBLOCK", `${id}`)),
+  );
+  assertEquals(answers, ids.map(() => 1));
+  assertEquals(await within(Promise.all(replies)), clients.map(() => null));
+  assertEquals(await others[0]!.call("CLIENT", "UNBLOCK", "99999999"), 0);
+  for (const client of [...clients, ...others]) client.close();
 });
