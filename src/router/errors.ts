@@ -37,6 +37,9 @@ export function execAborted(cause: string): string {
 /** A server that takes no MULTI, but what follows it. */
 export const MULTI_REFUSED =
   "ERR handle response, the server refused MULTI and executed the commands one by one";
+/** A server whose EXEC has other replies than there were commands, or was in another database for some of them. */
+export const OTHER_EXECUTED =
+  "ERR handle response, the server has executed something else than the transaction that it was sent";
 /** Redis Cluster's text, and how to mend it. */
 export const TRANSACTION_CROSS_SLOT =
   `${CROSS_SLOT}, or set multi_slot_transactions in the proxy's configuration`;

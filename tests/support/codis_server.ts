@@ -7,7 +7,8 @@
  *                                                                        └─► anything ─► redis-server
  *
  * The double fails as the original does: it keeps a connection to each target, does not look whether
- * that is alive before the next move, and does not try again when it is not.
+ * that is alive before the next move, and does not try again when it is not. A replica refuses a write of
+ * a transaction, and EXEC executes the rest.
  *
  * @module
  */
@@ -38,6 +39,9 @@ const KEPT_MS = 15_000;
 /** The program that tests are to run on; `undefined`: the double. */
 export const CODIS_SERVER = Deno.env.get("CODIS_SERVER");
 
+/** What a replica answers in place of +QUEUED; redis-server 6 and later abort the transaction then. */
+const READ_ONLY = "-READONLY You can't write against a read only slave.\r\n";
+
 const KEYS = new KeyIndexes();
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -45,6 +49,9 @@ const decoder = new TextDecoder();
 /** A connection of a client and its own connection to the redis-server behind. */
 interface Link {
   readonly redis: RespClient;
+  /** Asks while {@linkcode redis} queues; null until then. */
+  asker: RespClient | null;
+  isQueueing: boolean;
   database: number;
   /** When another double sent the next SLOTSRESTORE, in Unix milliseconds; 0: nobody told. */
   sentMs: number;
@@ -144,12 +151,13 @@ export class CodisServer implements AsyncDisposable {
 
   async #serve(conn: Deno.TcpConn): Promise<void> {
     this.#open.add(conn);
+    let link: Link | undefined;
     try {
       conn.setNoDelay(true);
       using redis = await this.redis.client();
-      const link: Link = { redis, database: 0, sentMs: 0 };
+      link = { redis, asker: null, isQueueing: false, database: 0, sentMs: 0 };
       for await (const args of requestsOf(conn)) {
-        const reply = await this.#inTurn(() => this.#execute(args, link));
+        const reply = await this.#inTurn(() => this.#execute(args, link!));
         if (reply instanceof Uint8Array) await writeAll(conn, reply);
         // Whatever comes after it does not wait for it.
         else reply.later.then((text) => writeAll(conn, encoder.encode(text))).catch(() => {});
@@ -157,6 +165,7 @@ export class CodisServer implements AsyncDisposable {
     } catch {
       // The client is gone, or the redis-server behind: either way this connection is over.
     } finally {
+      link?.asker?.close();
       this.#close(conn);
     }
   }
@@ -186,11 +195,21 @@ export class CodisServer implements AsyncDisposable {
         ? reply
         : encoder.encode(reply);
     }
+    if (link.isQueueing && await this.#refusesToQueue(args, link)) return encoder.encode(READ_ONLY);
     this.#note(args, link);
     await link.redis.sendRaw(encodeRequests([args]));
     const { raw } = await link.redis.read();
     if (name === "SELECT" && raw[0] === 43) link.database = Number(decoder.decode(args[1]));
+    if (name === "MULTI") link.isQueueing = true;
+    else if (name === "EXEC" || name === "DISCARD") link.isQueueing = false;
     return raw;
+  }
+
+  async #refusesToQueue(args: Uint8Array[], link: Link): Promise<boolean> {
+    if (findCommand(argumentsOf(...args))?.flags.includes("write") !== true) return false;
+    link.asker ??= await this.redis.client();
+    const [role] = await link.asker.call("ROLE") as string[];
+    return role === "slave";
   }
 
   /** What 3.2 knows besides. */

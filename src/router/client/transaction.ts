@@ -115,6 +115,11 @@ export class Transaction {
     return this.commands.filter((_, i) => !places.has(i));
   }
 
+  /** At which places among those SELECT stands. */
+  selects(): number[] {
+    return this.sent().flatMap(({ name }, place) => name === "select" ? [place] : []);
+  }
+
   /** Bytes held for it. */
   get heldBytes(): number {
     return this.#length + this.#laterBytes;

@@ -2,7 +2,8 @@
  * The reply to EXEC: the server's array, passed on unread where nothing of the proxy's own stands in it.
  *
  *      server ─► +OK +QUEUED … (led) ─► array ─┬─ nothing of ours ─► client
- *                                              └─ held ─► our commands are executed ─► merged ─► client
+ *                  └─ errors, kept ──────┐     └─ held ─► our commands are executed ─┬─► merged ─► client
+ *                                        └── each in its command's place, if others are executed
  *
  * @module
  */
@@ -44,7 +45,9 @@ export class ExecReply implements RequestOwner {
     this.#settled = settled;
     this.#transaction = transaction;
     const { sentCommands, database } = transaction;
-    this.leads = new ExecLeads(sentCommands + (database >= 0 ? 1 : 0));
+    this.leads = database < 0
+      ? new ExecLeads(sentCommands)
+      : new ExecLeads(sentCommands + 1, [...transaction.selects(), sentCommands]);
   }
 
   /** Whether the array is held, since what the client gets is another one. */
@@ -61,10 +64,11 @@ export class ExecReply implements RequestOwner {
     const { replies } = this.#client;
     const isError = request.replyType === MINUS;
     if (isLast) this.#settled?.(false);
-    if (replies.isGone && isError && isLast) {
-      this.#breakOffIfOpen(request, errorText(bytes.subarray(start, end)));
+    if (replies.isGone && isLast) {
+      if (isError) this.#breakOffIfOpen(request, errorText(bytes.subarray(start, end)));
+      else if (this.leads.hasRefusedSelect) request.backend?.breakOff(this.leads.unfitting);
     }
-    if (replies.isGone || (!isError && !this.isRewritten)) {
+    if (replies.isGone || !(isError || this.isRewritten || this.leads.hasRefused)) {
       if (isLast && !replies.isGone && !isError && request.replyBytes > NULL_BYTES_MAX) {
         this.#countCommands(request);
       }
@@ -78,8 +82,11 @@ export class ExecReply implements RequestOwner {
     replies.holds(-this.#heldBytes);
     this.#held = [];
     if (isError) return this.#answerError(request, errorText(reply));
-    const elements = elementsOf(reply);
-    if (elements === null) return this.#complete(request, reply); // a null: it was not executed
+    const executed = elementsOf(reply);
+    if (executed === null) return this.#complete(request, reply); // a null: it was not executed
+    if (this.leads.hasQueuedNothing) return this.#answerError(request, "EXECABORT");
+    const elements = this.leads.inPlace(executed);
+    if (elements === null) return this.#answerUnfitting(request);
     if (this.#transaction.database >= 0) elements.pop(); // SELECT of the database before
     this.executed(request, elements);
   }
@@ -97,6 +104,14 @@ export class ExecReply implements RequestOwner {
     const { backend } = request;
     this.#complete(request, errorReply(this.leads.shown(text)));
     this.#breakOffIfOpen({ backend }, text);
+  }
+
+  /** The server has executed something else than was asked for: nobody knows what follows on the connection. */
+  #answerUnfitting(request: Request): void {
+    const { backend } = request;
+    const { unfitting } = this.leads;
+    this.#complete(request, errorReply(unfitting));
+    backend?.breakOff(unfitting);
   }
 
   /** Else all that follows on the connection would be queued. */
@@ -153,7 +168,7 @@ export class ExecReply implements RequestOwner {
     let next = 0;
     for (let i = 0; i < commands.length; i++) {
       if (later[next]?.place === i) next++; // counted when it is answered
-      else stats.answered(commands[i]!.id, elapsedMs, false);
+      else stats.answered(commands[i]!.id, elapsedMs, this.leads.isRefused(i - next));
     }
   }
 }

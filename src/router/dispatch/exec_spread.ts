@@ -12,8 +12,10 @@
  * @module
  */
 
+import { concat } from "@std/bytes/concat";
 import type { Command } from "../../command/command.ts";
-import { encodeRequest, errorReply } from "../../resp/encoder.ts";
+import { elementsOf } from "../../resp/elements.ts";
+import { arrayHeader, encodeRequest, errorReply } from "../../resp/encoder.ts";
 import type { Link } from "../backends/link.ts";
 import { LinkCall } from "../backends/link_call.ts";
 import type { Client } from "../client/client.ts";
@@ -27,7 +29,7 @@ import { whenUsable } from "../slots/when_usable.ts";
 import { queuesUnnamedKeys, sampleQueued } from "./queued_keys.ts";
 import { errorText, ExecLeads } from "./exec_leads.ts";
 import { ExecReply } from "./exec_reply.ts";
-import { Gather, type PartReply } from "./gather.ts";
+import { Gather, PartReply } from "./gather.ts";
 import { Spread, type SpreadPart } from "./spread_parts.ts";
 
 const CHECK = encodeRequest(["EXEC"]);
@@ -143,18 +145,20 @@ function sendWatched(
   // Until all parts are sent, their slots stay where they are; the watched one is followed anyway.
   const letGo = keepSlots(spread.parts, watch.slot);
   const gather = new Gather(client, parent, 1, ([reply]) => {
+    const { bytes, isError, isFailure } = explained(reply!, part);
     if (isExecuted(part)) {
-      const copy = { ...reply!, bytes: reply!.bytes.slice() };
+      const copy = new PartReply(bytes.slice(), isError, isFailure);
       sendRest(client, transaction, parent, spread, others, [copy]);
       letGo();
       return null;
     }
-    return reply!.isError ? explained(reply!, part).bytes.slice() : nil;
+    return isError ? bytes.slice() : nil;
   }, () => {
     if (part.replyType === MINUS) watch.cancel(); // the server may watch still
     else watch.end();
     const isOn = isExecuted(part);
     if (isOn && !client.replies.isGone) return;
+    if (isOn) breakOffIfUnusable(part, "");
     if (isOn && others.length > 0) sendUnheard(client, transaction, parent, spread, others);
     else transaction.end();
     letGo();
@@ -181,8 +185,9 @@ function sendUnheard(
   sendRest(client, transaction, unheard, spread, parts, []);
 }
 
-/** Whether EXEC has executed a part that is settled: neither an error nor nil. */
-function isExecuted({ replyType, replyBytes }: Request): boolean {
+/** Whether EXEC has executed a part that is settled: neither an error nor nil, nor was everything refused before. */
+function isExecuted({ leads, replyType, replyBytes }: Request): boolean {
+  if (leads instanceof ExecLeads && leads.hasQueuedNothing) return false;
   const isNull = replyType === 95 /* _ */ ||
     (replyType === 42 /* * */ && replyBytes === NULL_ARRAY_BYTES);
   return replyType !== MINUS && !isNull;
@@ -238,7 +243,7 @@ function sendRest(
     (replies) => answer(replies.map((reply, i) => explained(reply, sent[i]!))),
     () => {
       transaction.end();
-      if (client.replies.isGone) { for (const part of sent) breakOffIfOpen(part, ""); }
+      if (client.replies.isGone) { for (const part of sent) breakOffIfUnusable(part, ""); }
     },
   );
   for (const each of parts) {
@@ -248,25 +253,42 @@ function sendRest(
   }
 }
 
-function partOf(gather: Gather, { commands }: SpreadPart): Request {
+function partOf(gather: Gather, { commands, selects }: SpreadPart): Request {
   const part = gather.part();
-  part.leads = new ExecLeads(commands);
+  part.leads = new ExecLeads(commands, selects);
   return part;
 }
 
-/** With the error because of which a part was not executed, or not as a transaction. */
+/** With the errors because of which a part was not executed, or not wholly, or not as a transaction. */
 function explained(reply: PartReply, part: Request): PartReply {
   const { leads } = part;
-  if (!reply.isError || reply.isFailure || !(leads instanceof ExecLeads)) return reply;
-  const text = errorText(reply.bytes);
-  breakOffIfOpen(part, text);
-  return { ...reply, bytes: errorReply(leads.shown(text)) };
+  if (reply.isFailure || !(leads instanceof ExecLeads)) return reply;
+  if (reply.isError) {
+    const text = errorText(reply.bytes);
+    breakOffIfUnusable(part, text);
+    return errorPart(leads.shown(text));
+  }
+  const executed = leads.hasRefused ? elementsOf(reply.bytes) : null;
+  if (executed === null) return reply; // all of it was executed, or nothing, since a watched key was touched
+  if (leads.hasQueuedNothing) return errorPart(leads.shown(""));
+  const elements = leads.inPlace(executed);
+  if (elements === null) {
+    part.backend?.breakOff(leads.unfitting);
+    return errorPart(leads.unfitting);
+  }
+  return new PartReply(concat([arrayHeader(elements.length), ...elements]), false, false);
 }
 
-/** Else all that follows on the connection would be queued. */
-function breakOffIfOpen({ leads, backend, replyType }: Request, text: string): void {
-  if (replyType !== MINUS || !(leads instanceof ExecLeads) || !leads.isOpen(text)) return;
-  backend?.breakOff(`EXEC was refused: ${text}`);
+function errorPart(text: string): PartReply {
+  return new PartReply(errorReply(text), true, false);
+}
+
+/** Else all that follows on the connection would be queued, or might be done in another database. */
+function breakOffIfUnusable({ leads, backend, replyType }: Request, text: string): void {
+  if (!(leads instanceof ExecLeads)) return;
+  if (replyType !== MINUS) {
+    if (leads.hasRefusedSelect) backend?.breakOff(leads.unfitting);
+  } else if (leads.isOpen(text)) backend?.breakOff(`EXEC was refused: ${text}`);
 }
 
 function sendPart(

@@ -32,6 +32,8 @@ export class SpreadPart {
   readonly slots = new Set<Slot>();
   /** How many commands are in it. */
   commands = 0;
+  /** At which places among them SELECT stands. */
+  readonly selects: number[] = [];
   readonly #bytes = new PartBytes();
   readonly #keys = new Map<number, Set<string>>();
 
@@ -45,6 +47,12 @@ export class SpreadPart {
   append(bytes: Uint8Array, start: number, end: number): void {
     this.commands++;
     this.#bytes.append(bytes, start, end);
+  }
+
+  /** Appends a SELECT. */
+  appendSelect(bytes: Uint8Array, start: number, end: number): void {
+    this.selects.push(this.commands);
+    this.append(bytes, start, end);
   }
 
   /** Appends the keys of a split request that are this part's. */
@@ -110,7 +118,7 @@ export class Spread {
     this.#walk(transaction, (parser, command) => this.#add(parser, command));
     if (transaction.database < 0) return;
     const last = encodeRequest(["SELECT", `${database}`]);
-    for (const part of this.parts) part.append(last, 0, last.length);
+    for (const part of this.parts) part.appendSelect(last, 0, last.length);
   }
 
   #walk(
@@ -162,7 +170,7 @@ export class Spread {
     if (command.name === "select") {
       const place = { part: 0, place: this.parts[0]!.commands };
       this.#answers.push({ command, places: [place], partOf: null });
-      for (const part of this.parts) part.append(bytes, requestStart, requestEnd);
+      for (const part of this.parts) part.appendSelect(bytes, requestStart, requestEnd);
       return;
     }
     const partOf = this.#partsOf(parser, command, null);
