@@ -189,6 +189,11 @@ export function isUnsent(text: string): boolean {
   return text.includes("handle request, backend conn failure");
 }
 
+/** Whether a text of ours says that the request may have been executed. */
+export function mayBeExecuted(text: string): boolean {
+  return text.includes("handle response, ");
+}
+
 /**
  * The text for a client that can safely ask again by itself: where a request was not sent since its server is lost,
  * it gets Redis's word for that, which client libraries take for a lost connection, or retry. Else the same text.

@@ -21,7 +21,7 @@ import { LinkCall } from "../backends/link_call.ts";
 import type { Client } from "../client/client.ts";
 import type { Transaction } from "../client/transaction.ts";
 import { NO_WATCHES, type WatchedSlot } from "../client/watched_slot.ts";
-import { SLOT_NOT_READY } from "../errors.ts";
+import { mayBeExecuted, SLOT_NOT_READY } from "../errors.ts";
 import { acquireRequest, failRequest, type Request } from "../request.ts";
 import { sendTo } from "../slots/route.ts";
 import type { Slot } from "../slots/slot.ts";
@@ -226,7 +226,7 @@ function sendRest(
   const answer = (replies: readonly PartReply[]) => {
     const all = [...before, ...replies];
     const refusal = all.length === replies.length && all.every(({ isError }) => isError);
-    if (refusal) return all[0]!.bytes.slice(); // nothing was executed
+    if (refusal) return (all.find(isPartInDoubt) ?? all[0]!).bytes.slice(); // nothing is known to be executed
     reply.executed(parent, spread.answers(all));
     return null;
   };
@@ -257,6 +257,11 @@ function partOf(gather: Gather, { commands, selects }: SpreadPart): Request {
   const part = gather.part();
   part.leads = new ExecLeads(commands, selects);
   return part;
+}
+
+/** Whether a part that has no reply may have been executed: who sends it all again may do that twice. */
+function isPartInDoubt({ bytes }: PartReply): boolean {
+  return mayBeExecuted(errorText(bytes));
 }
 
 /** With the errors because of which a part was not executed, or not wholly, or not as a transaction. */

@@ -143,6 +143,24 @@ Deno.test("of a transaction over several slots, the part of a server that refuse
   }
 });
 
+Deno.test("when no part of a transaction is answered, the one that may have been executed is told of", async () => {
+  const gone = { addr: "127.0.0.1:1" };
+  await using losing = scripted({ MULTI: "+OK\r\n", SET: "+QUEUED\r\n", EXEC: "disconnect" });
+  for (const servers of [[gone, losing], [losing, gone]]) {
+    await using proxy = await RouterServer.start({
+      servers,
+      options: { multiSlotTransactions: true },
+    });
+    using client = await proxy.client();
+    const sets = [0, 1].map((at) => ["SET", keyOn(at, 2), 1]);
+    const replies = await client.pipeline([["MULTI"], ...sets, ["EXEC"]]);
+    assertMatch(
+      textOf(replies.at(-1)!.value),
+      new RegExp(`^ERR handle response, backend conn failure, .*${losing.port}`),
+    );
+  }
+});
+
 Deno.test("a client that leaves in the middle leaves nothing behind", async () => {
   await using redis = await RedisServer.start();
   await using proxy = await RouterServer.start({ servers: [redis] });
