@@ -5,7 +5,7 @@
  * @module
  */
 
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import { CodisServer } from "../../support/codis_server.ts";
 import { until } from "../../support/deadline.ts";
 import { answerNothing, FakeRedis } from "../../support/fake_redis.ts";
@@ -93,6 +93,41 @@ Deno.test("a command that a server does not queue has its error in its place of 
     "gv",
   ]);
   assertEquals(proxy.leftovers(), []);
+});
+
+Deno.test("while a master becomes a replica and back, each transaction is done that is answered as done", async () => {
+  await using server = await CodisServer.start();
+  await using proxy = await RouterServer.start({ servers: [server] });
+  using direct = await server.client();
+  let [done, refused, isOver] = [0, 0, false];
+  const load = async (watches: boolean) => {
+    using client = await proxy.client();
+    while (!isOver) {
+      if (watches) await client.call("WATCH", "{t}other");
+      const reply = await exec(client, ["GET", "{t}g"], ["INCR", "{t}n"], ["INCR", "{t}n"]);
+      // It has become a replica between the last command and EXEC.
+      const values = Array.isArray(reply) ? reply : [null, reply, reply];
+      assertEquals([values.length, values[0]], [3, null]);
+      for (const value of values.slice(1)) {
+        if (typeof value === "number") done++;
+        else {
+          assertMatch(value, /^-(READONLY|EXECABORT) /);
+          refused++;
+        }
+      }
+    }
+  };
+  const clients = [false, false, true].map(load);
+  for (let i = 0; i < 20; i++) {
+    const [doneBefore, refusedBefore] = [done, refused];
+    await until(() => done > doneBefore);
+    await direct.call("SLAVEOF", "127.0.0.1", 1);
+    await until(() => refused > refusedBefore);
+    await direct.call("SLAVEOF", "NO", "ONE");
+  }
+  isOver = true;
+  await Promise.all(clients);
+  assertEquals(await direct.call("GET", "{t}n"), `${done}`);
 });
 
 Deno.test("FLUSHALL that its transaction's server refuses empties no other server", async () => {
