@@ -10,8 +10,10 @@ import type { RedisConnection } from "../redis/connection.ts";
 import { readInfo } from "../redis/info.ts";
 import type { Control } from "./control.ts";
 import {
+  areOneServer,
   follow,
   freezingAddress,
+  isSameServer,
   type Replication,
   replicationOf,
   type ServerAuth,
@@ -66,6 +68,19 @@ export async function roleOf(
     onFailure(error as Error);
     return undefined;
   }
+}
+
+/** Whether a replica follows a master, by whatever address. */
+export async function doesFollow(
+  control: Control,
+  replica: Replication,
+  old: string,
+  master: Replication | undefined,
+): Promise<boolean> {
+  if (isSameServer(replica.master, old)) return true;
+  if (old === "") return false;
+  const isOneHistory = replica.history !== "" && replica.history === master?.history;
+  return isOneHistory || await areOneServer(control, replica.master, old);
 }
 
 /** Sends commands to a server; false when it fails, which is reported. */

@@ -14,6 +14,7 @@
  * process is paused: held-off writes wait for a limited time. So the old master gets the command to
  * follow a port where nobody listens. That makes it a replica that finds no master, and harms nothing. Then it is checked that
  * the candidate has all that was written until that moment. If not, the old master becomes master again.
+ * Where the stored master is a replica of the candidate already, only the record is changed (stored_roles.ts).
  * A dashboard that was paused so long that another one leads sends no further command. A master with
  * `replica-read-only no` would take writes as a replica, too, so it is refused.
  *
@@ -43,7 +44,7 @@ import { checkServesClients } from "./client_login.ts";
 import { ForceableError, NotLeaderError } from "./errors.ts";
 import { serverOf } from "./groups.ts";
 import type { ChangeLog } from "./change.ts";
-import { commandServer, pointServersAt, roleOf } from "./group_roles.ts";
+import { commandServer, doesFollow, pointServersAt, roleOf } from "./group_roles.ts";
 import { masterChange, masterChangeLeaving } from "./master_change.ts";
 import {
   changeFromFailed,
@@ -57,12 +58,12 @@ import {
   follow,
   freezingAddress,
   isFrozenBy,
-  isSameServer,
   type Replication,
   replicationOf,
 } from "./servers.ts";
 import { checkMissedNothing, infoOf, leftBehind, reportLeft } from "./mixed_groups.ts";
 import type { Promotion } from "./intent.ts";
+import { recordMaster } from "./stored_roles.ts";
 import { type HeldServer, isSurelyOurs, type WriteHolds } from "./write_holds.ts";
 
 /** How long the candidate may take to catch up with the old master, in ms; below `PAUSE_MS`. */
@@ -114,7 +115,11 @@ export async function promote(context: PromoteContext, options: PromoteOptions):
   const { groupId, addr, isMasterDown = false } = options;
   await withLock(control.store, `promote ${addr} in group ${groupId}`, async () => {
     const group = await loadGroup(control.store, groupId, LEAVE_OUT);
-    if ((await serverOf(control, group, addr)).type === "master") {
+    const { type } = await serverOf(control, group, addr);
+    if (!isMasterDown && await recordMaster(control, context.auth, group, addr, options.isForced)) {
+      return;
+    }
+    if (type === "master") {
       throw new StoreError(`${addr} is the master of group ${groupId} already`);
     }
     const old = group.servers?.find(({ type }) => type === "master")?.addr ?? "";
@@ -268,19 +273,6 @@ function isWritable(addr: string, old: string): ForceableError {
       `as a replica, and they would be lost; redis-cli -h ${hostname} -p ${port} CONFIG SET ` +
       "slave-read-only yes, and try again; or force it, if writes of that moment may be lost",
   );
-}
-
-/** Whether a replica follows a master, by whatever address. */
-async function doesFollow(
-  control: Control,
-  replica: Replication,
-  old: string,
-  master: Replication | undefined,
-): Promise<boolean> {
-  if (isSameServer(replica.master, old)) return true;
-  if (old === "") return false;
-  const isOneHistory = replica.history !== "" && replica.history === master?.history;
-  return isOneHistory || await areOneServer(control, replica.master, old);
 }
 
 /** How a server replicates; one that follows its master since a moment ago gets time for the first sync. */

@@ -246,7 +246,7 @@ function differenceOf(
 ): string {
   if (replication === undefined) return "";
   if (type === "master" && replication.role === "slave") {
-    return `stored as master, but it follows ${replication.master}`;
+    return `stored as master, but it follows ${replication.master}: it refuses writes (config check says what to do)`;
   }
   if (type !== "slave") return "";
   if (replication.role === "master") return "stored as slave, but it follows no master";

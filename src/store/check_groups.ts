@@ -10,7 +10,8 @@ import type { DecodedTree, Named, PlacedServer } from "./decoded_tree.ts";
 import { CONFIG, errorAt, type Problem, warningAt } from "./problem.ts";
 
 /** A group that slots need has one master; no group has two. */
-export function findMasterCounts({ tree, slots, groupIds, servers }: DecodedTree): Problem[] {
+export function findMasterCounts(product: DecodedTree): Problem[] {
+  const { tree, slots, groupIds, servers } = product;
   const needed = new Set(
     [...slots.values()].flatMap(({ group_id, state }) => [group_id, state.migrate_status.from]),
   );
@@ -20,15 +21,39 @@ export function findMasterCounts({ tree, slots, groupIds, servers }: DecodedTree
     const masters = own.filter(({ record }) => record.type === "master");
     if (masters.length > 1) {
       const problem = `two masters: ${masters.map(({ addr }) => addr).join(", ")}`;
-      const fix = "set the type of all but one to offline in the coordinator";
+      const real = realMaster(product, own);
+      if (real !== undefined) {
+        const fix = `${CONFIG} server promote ${groupId} ${real}`;
+        return [errorAt(path, `${problem}; the others follow ${real}`, fix)];
+      }
+      const fix =
+        `${CONFIG} server promote ${groupId} <redis_addr> --force, for the one that has all data: the ` +
+        "others are offline then, and keep what they have";
       return [errorAt(path, problem, fix)];
     }
     if (masters.length === 1 || !needed.has(groupId)) return [];
     const fix = own.length === 0
       ? `${CONFIG} server add ${groupId} <redis_addr> master`
-      : `${CONFIG} server promote ${groupId} ${own[0]!.addr}`;
+      : `${CONFIG} server promote ${groupId} ${realMaster(product, own) ?? own[0]!.addr}`;
     return [errorAt(path, "no master, though slots need it", fix)];
   });
+}
+
+/** The server of a group that follows nobody, while all its stored masters do, or are it; undefined: there is none. */
+export function realMaster(
+  { facts }: Pick<DecodedTree, "facts">,
+  own: readonly PlacedServer[],
+): string | undefined {
+  const idOf = (addr: string) => facts.get(addr)?.runId || addr;
+  const masters = own.filter(({ record }) => record.type === "master").map(({ addr }) => addr);
+  const follows = (each: string, addr: string) =>
+    idOf(facts.get(each)?.follows ?? "") === idOf(addr);
+  const followers = (addr: string) => own.filter((each) => follows(each.addr, addr)).length;
+  const [real] = own.map(({ addr }) => addr).filter((addr) =>
+    facts.get(addr)?.follows === "" &&
+    masters.every((each) => each === addr || follows(each, addr))
+  ).sort((a, b) => followers(b) - followers(a));
+  return real;
 }
 
 /** The record of a server agrees with its path. */

@@ -6,6 +6,7 @@
 
 import { parseAddress } from "../base/address.ts";
 import { type DecodedTree, type PlacedServer, whyNotRead } from "./decoded_tree.ts";
+import { realMaster } from "./check_groups.ts";
 import { differentLibraries } from "./different_libraries.ts";
 import { CONFIG, errorAt, type Problem, warningAt } from "./problem.ts";
 
@@ -51,12 +52,24 @@ export function findMastersThatFollow({ tree, servers, facts }: DecodedTree): Pr
   // On the way from one master to another it is so for a moment.
   if (tree.records.has(tree.paths.intent)) return [];
   return servers.filter(({ record }) => record.type === "master").flatMap(({ groupId, addr }) => {
-    const { follows = "" } = facts.get(addr) ?? {};
-    if (follows === "") return [];
+    const { follows = "", runId } = facts.get(addr) ?? {};
+    const own = servers.filter((server) => server.groupId === groupId);
+    // Of several masters another rule speaks.
+    if (follows === "" || mastersOf(own).length > 1) return [];
+    const real = realMaster({ facts }, own);
+    const isItself = follows === addr || facts.get(follows)?.runId === runId;
+    const isKnown = servers.some((server) => server.addr === follows);
     return [errorAt(
       tree.paths.server(groupId, addr),
       `the master of group ${groupId} follows ${follows}: it refuses writes`,
-      `${standAlone(addr)}, if it has all data; or promote a replica that has`,
+      real !== undefined
+        ? `${CONFIG} server promote ${groupId} ${real}`
+        : isItself
+        ? `${standAlone(addr)}, if it has all data; or promote a replica that has`
+        : isKnown
+        ? `see that ${follows} answers and follows nobody, then ${CONFIG} server promote ${groupId} ${follows}`
+        : `${CONFIG} server add ${groupId} ${follows} offline, then ${CONFIG} server promote ${groupId} ` +
+          `${follows}; or, if nobody writes to ${follows}, ${standAlone(addr)}`,
     )];
   });
 }
@@ -71,8 +84,14 @@ export function findReplicasThatStray({ tree, servers, facts }: DecodedTree): Pr
       each.groupId === groupId && each.record.type === "master"
     );
     const follows = facts.get(addr)?.follows;
+    // Whom to follow is known once the master is: of one that follows another rule speaks.
+    const isUnsettled = mastersOf(servers.filter((each) => each.groupId === groupId)).length > 1 ||
+      (facts.get(master?.addr ?? "")?.follows ?? "") !== "";
     // Of one that is a master under another name another rule speaks.
-    if (master === undefined || follows === undefined || idOf(addr) === idOf(master.addr)) {
+    if (
+      isUnsettled || master === undefined || follows === undefined ||
+      idOf(addr) === idOf(master.addr)
+    ) {
       return [];
     }
     const seen = new Set<string>();
@@ -141,6 +160,10 @@ export function findDifferentLibraries({ tree, servers, slots, facts }: DecodedT
       "FUNCTION LOAD REPLACE of it through a proxy: every master loads it then",
     )
   );
+}
+
+function mastersOf(own: readonly PlacedServer[]): readonly PlacedServer[] {
+  return own.filter(({ record }) => record.type === "master");
 }
 
 /** Masters first: the others are easily removed. */

@@ -20,8 +20,9 @@ import { type Cell, formatTable } from "../parts/table.ts";
 
 const ROLE = wordArgument(
   "role",
-  ["master", "slave"],
-  "master or slave; the first server of a group becomes its master",
+  ["master", "slave", "offline"],
+  "master, slave, or offline, which is told nothing and used by nobody until it is promoted; the first server of a " +
+    "group becomes its master",
 );
 
 const ADD_ANYWAY: Flag = {

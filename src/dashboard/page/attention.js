@@ -139,7 +139,9 @@ function serverConcerns({ groups }) {
         concerns.push({ tone: isMaster ? "bad" : "warning", text, place: "groups" });
       } else if (problem !== "") {
         const text = `${serverName(type)} ${addr} of group ${group.id}: ${problem}`;
-        concerns.push({ tone: "warning", text, place: "groups" });
+        // A master that follows another server refuses every write.
+        const isRefusing = type === "master" && server.role === "slave" && group.slots > 0;
+        concerns.push({ tone: isRefusing ? "bad" : "warning", text, place: "groups" });
       }
     }
   }

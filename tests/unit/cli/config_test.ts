@@ -29,7 +29,7 @@ const MISTAKES: readonly [words: string, complaint: string][] = [
   ["server add 1 http://redis-1:1 master", 'bad <redis_addr>: address "http://redis-1:1" is a URL'],
   ["server add-group 1000000000", 'bad <group_id>: "1000000000" is not a group'],
   ["--log-level=loud slot list", 'bad --log-level: "loud" is not a log level: error, warn, info'],
-  ["server add 1 redis-1:1 boss", 'bad <role>: "boss" is not one of master, slave'],
+  ["server add 1 redis-1:1 boss", 'bad <role>: "boss" is not one of master, slave, offline'],
   ["server add one redis-1:1 master", 'bad <group_id>: "one" is not a group'],
   ["server import README.md", 'bad <file>: "README.md" is neither *.yml or *.yaml (twemproxy)'],
   ["server import /no/such/file", "bad <file>: /no/such/file cannot be read: no such file"],

@@ -37,7 +37,7 @@ Deno.test("a server is shown as stored and as it last answered", async () => {
   assertEquals(view.replication, { master: MASTER, is_up: true, lag_bytes: 30 });
   assertEquals(
     monitor.view({ ...STORED_REPLICA, type: "master" }, "").problem,
-    `stored as master, but it follows ${MASTER}`,
+    `stored as master, but it follows ${MASTER}: it refuses writes (config check says what to do)`,
   );
 });
 
