@@ -5,13 +5,14 @@
  *      over ── a command notices it ─► asked again and again ─► the server is back: those who wait go on
  *                                            └─ OUTAGE_MS after the first notice: nobody may wait any more
  *
- * There are two kinds: the server is lost, or it is no master any more.
+ * There are three kinds: the server is lost, it is no master any more, or a promotion holds off its writes.
  *
  * @module
  */
 
 import { SYSTEM_TIMERS, type Timers } from "../../base/timers.ts";
 import { encodeRequest, PING } from "../../resp/encoder.ts";
+import { probeKey } from "../../resp/probe_key.ts";
 import { isPassing } from "../errors.ts";
 import { askServer } from "./question.ts";
 import type { AskedServer } from "./server_fact.ts";
@@ -48,6 +49,13 @@ export const DEMOTED: OutageKind = {
   question: encodeRequest(["INFO", "replication"]),
   isOver: (reply) => /\nrole:master\r?\n/.test(reply),
   wasOver: (_server, _sinceMs, ms) => ms > OUTAGE_MS,
+};
+
+/** The server refuses writes, as one before Redis 6.2 does in a promotion. */
+export const HELD: OutageKind = {
+  question: encodeRequest(["DEL", probeKey()]), // a write that writes nothing
+  isOver: (reply) => !isPassing(reply),
+  wasOver: DEMOTED.wasOver,
 };
 
 /** One kind of outage of one server; see the drawing above. */

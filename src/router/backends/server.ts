@@ -21,7 +21,7 @@ import { FastestReply } from "./fastest_reply.ts";
 import { NO_DATABASE } from "./handshake.ts";
 import { LateCopyGuard } from "./late_copies.ts";
 import { LostAddress } from "./lost_address.ts";
-import { DEMOTED, LOST, Outage } from "./outage.ts";
+import { DEMOTED, HELD, LOST, Outage } from "./outage.ts";
 import type { Lateness } from "./reply_deadline.ts";
 import { ReplySemaphore } from "./reply_semaphore.ts";
 import { ServerCommands } from "./server_commands.ts";
@@ -85,7 +85,11 @@ export class Server implements BackendHost<Backend> {
   readonly commands = new ServerCommands(this);
   readonly functions = new ServerFunctions(this);
   /** Its outages, for commands that outlast them. */
-  readonly outages = { lost: new Outage(this, LOST), demoted: new Outage(this, DEMOTED) };
+  readonly outages = {
+    lost: new Outage(this, LOST),
+    demoted: new Outage(this, DEMOTED),
+    held: new Outage(this, HELD),
+  };
   /** How much of large replies it is asked for at once. */
   readonly largeReplies: ReplySemaphore;
   /** The same for clients of whose replies little is known. */

@@ -14,6 +14,8 @@ const UNBLOCKED_REPLY = `-${UNBLOCKED}\r\n`;
 const NOTHING = /^(\*-1|\$-1|_)\r\n$/;
 /** The server has just become a replica: it has popped nothing. */
 const DEMOTED = /^-(UNBLOCKED force unblock |READONLY )/;
+/** The server refuses all writes: before Redis 6.2, that is how a promotion holds them off. */
+const HELD = /^-NOREPLICAS /;
 
 /** Whether the time is over that the server was asked for. */
 export function isNothing(reply: string): boolean {
@@ -25,7 +27,10 @@ export function isUnblocked(reply: string): boolean {
   return reply === UNBLOCKED_REPLY;
 }
 
-/** Whether the server is no master any more: it has popped nothing. */
-export function isDemoted(reply: string): boolean {
-  return DEMOTED.test(reply);
+/** Why a server takes no writes: it is no master any more, or a promotion holds them off. It has popped nothing. */
+export type NoWrites = "demoted" | "held";
+
+/** Why the server takes no writes; null where the reply does not say that. */
+export function noWrites(reply: string): NoWrites | null {
+  return DEMOTED.test(reply) ? "demoted" : HELD.test(reply) ? "held" : null;
 }

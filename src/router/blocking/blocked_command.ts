@@ -45,7 +45,7 @@ import {
 } from "../request.ts";
 import type { Slot, SlotWatcher } from "../slots/slot.ts";
 import type { BlockForm } from "./block_form.ts";
-import { FIRST_BYTES, isDemoted, isNothing, isUnblocked } from "./block_reply.ts";
+import { FIRST_BYTES, isNothing, isUnblocked, type NoWrites, noWrites } from "./block_reply.ts";
 import { BlockTime } from "./block_time.ts";
 import { type Blocked, UNBLOCKED, type UnblockReply } from "./blocked.ts";
 import { LastIds } from "./last_ids.ts";
@@ -215,7 +215,7 @@ export class BlockedCommand implements Blocked, RequestOwner, LinkUser, SlotWatc
   // -- outages of its server ------------------------------------------------------------------
 
   /** Asks it (again) once its server, or another one in its slot, takes it; `askedMs` is NaN if it was not sent. */
-  #outlast(text: string, askedMs: number, kind: "lost" | "demoted" = "lost"): void {
+  #outlast(text: string, askedMs: number, kind: "lost" | NoWrites = "lost"): void {
     const server = this.#slot.server!;
     this.#isSupportAsked = false;
     this.#outage ??= new OutageWait(this);
@@ -307,11 +307,11 @@ export class BlockedCommand implements Blocked, RequestOwner, LinkUser, SlotWatc
       this.#attemptEnded(attempt);
       if (this.#state !== "asked") return;
       this.#waitAgain(true);
+      const refusal = noWrites(first);
       if (this.#end !== null) this.#answer(this.#end, true);
       else if (this.#isEnding) this.#client.close();
-      else if (isDemoted(first)) {
-        this.#outlast(first.slice(1).trimEnd(), this.#askedMs, "demoted");
-      } else {
+      else if (refusal !== null) this.#outlast(first.slice(1).trimEnd(), this.#askedMs, refusal);
+      else {
         this.#keptMs = clock.nowMs;
         this.#advance();
       }
@@ -321,10 +321,10 @@ export class BlockedCommand implements Blocked, RequestOwner, LinkUser, SlotWatc
     this.#pass(attempt, held!, heldStart, heldStart + heldBytes, isLast);
   }
 
-  /** Whether the reply is none for the client: the server was made to end it, is no master any more, or its slice is over. */
+  /** Whether the reply is none for the client: the server was made to end it, takes no writes, or its slice is over. */
   #isEndOfTry(reply: string): boolean {
     if (isUnblocked(reply)) return this.#isTold;
-    if (isDemoted(reply) || this.#time.isRefused(reply)) return true;
+    if (noWrites(reply) !== null || this.#time.isRefused(reply)) return true;
     return !this.#canUnblock && isNothing(reply) &&
       (this.#end !== null || this.#time.isPartOver);
   }

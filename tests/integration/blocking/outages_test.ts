@@ -11,6 +11,7 @@ import { whenBlocked } from "../../support/blocked_clients.ts";
 import { until, within } from "../../support/deadline.ts";
 import { answerNothing, FakeRedis, type FakeReply } from "../../support/fake_redis.ts";
 import { MovingSlot, TAG } from "../../support/moving_slot.ts";
+import { OLD_SERVER } from "../../support/old_server.ts";
 import { RedisServer } from "../../support/redis_server.ts";
 import { RespClient, type Word } from "../../support/resp_client.ts";
 import { ReplyError, type RespValue } from "../../support/resp_value.ts";
@@ -120,6 +121,32 @@ Deno.test("a planned change of master that is undone leaves the client blocked a
   await whenBlocked(from, 1);
   await say(from, "RPUSH", Q, "x");
   assertEquals(await within(answer), [Q, "x"]);
+});
+
+Deno.test("what would block while a promotion holds off writes blocks at the new master", async () => {
+  for (const command of ["BRPOP", "BRPOPLPUSH"]) {
+    await using moving = await MovingSlot.start(OLD_SERVER);
+    const [from, to] = moving.servers as [RedisServer, RedisServer];
+    using client = await moving.proxy.client();
+    using undone = await moving.proxy.client();
+    const keys = command === "BRPOP" ? [Q] : [Q, `${TAG}to`];
+    await say(from, "CONFIG", "SET", "min-slaves-to-write", "1000");
+    const undoneAnswer = undone.call("BLPOP", `${TAG}undone`, 0);
+    await delay(300);
+    await say(from, "CONFIG", "SET", "min-slaves-to-write", "0");
+    await whenBlocked(from, 1);
+    await say(from, "CONFIG", "SET", "min-slaves-to-write", "1000");
+    const answer = client.call(command, ...keys, 0);
+    await delay(1500);
+    await say(from, "SLAVEOF", "127.0.0.1", 1);
+    await delay(300);
+    await moving.proxy.fill(SLOT, to.addr, { groupId: 1 });
+    await whenBlocked(to, 2);
+    await say(to, "RPUSH", Q, "x");
+    await say(to, "RPUSH", `${TAG}undone`, "y");
+    assertEquals(await within(answer), command === "BRPOP" ? [Q, "x"] : "x");
+    assertEquals(await within(undoneAnswer), [`${TAG}undone`, "y"]);
+  }
 });
 
 Deno.test("time goes on in an outage: a timeout is as long as it was asked for", async () => {
