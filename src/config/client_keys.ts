@@ -251,8 +251,9 @@ export const CLIENT_KEYS = [
     max: 1_000_000,
     help:
       "Limit of connections to one Redis server that belong to one client each, in all workers: for " +
-      "WATCH, blocking commands, subscriptions and tracking. The next client waits as long as " +
-      "backend_dial_timeout; then it gets an error.",
+      "WATCH, blocking commands, subscriptions and tracking. Each worker has an equal share; clients " +
+      "are spread over workers only about evenly, so set some more than they need. The next client waits " +
+      "as long as backend_dial_timeout; then it gets an error.",
   },
   {
     key: "multi_slot_transactions",

@@ -10,6 +10,7 @@
 
 import type { Arguments } from "../resp/arguments.ts";
 import { asSent, QUOTED_BYTES_MAX } from "../resp/encoder.ts";
+import type { RouterOptions } from "./options.ts";
 
 /** Redis's text, byte for byte. */
 export const NO_AUTH = "NOAUTH Authentication required.";
@@ -240,10 +241,18 @@ export function noReplica(master: string, cause: string): string {
   return `ERR handle request, no replica of ${master} can serve reads: ${cause}`;
 }
 
-/** A server to which as many connections of clients' own are open as there may be. */
-export function privateConnectionsSpent(address: string, max: number): string {
+/** A server to which as many connections of clients' own are open as there may be, or as a worker may have. */
+export function privateConnectionsSpent(
+  address: string,
+  { privateConnectionsMax: max, privateConnectionsOfAll: ofAll }: Pick<
+    RouterOptions,
+    "privateConnectionsMax" | "privateConnectionsOfAll"
+  >,
+): string {
   return `ERR handle request, all ${max} private connections to ${address} are in use: ` +
-    "see private_connections_max in the proxy's configuration";
+    (ofAll === undefined
+      ? "see private_connections_max in the proxy's configuration"
+      : `they are one worker's share of private_connections_max = ${ofAll}`);
 }
 
 /** A command of which only the servers know where its keys are, with arguments that have none there. */

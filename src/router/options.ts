@@ -86,6 +86,8 @@ export interface RouterOptions extends RouterLogins {
   readonly backendConnections: number;
   /** Connections to one server that belong to one client each; more clients wait. */
   readonly privateConnectionsMax: number;
+  /** The same of all workers together; left out where there is one. */
+  readonly privateConnectionsOfAll?: number;
   /** Whether a transaction may have keys of several slots: it is atomic for each server only. */
   readonly multiSlotTransactions: boolean;
   /** Longest wait of a request for a blocked slot, and of a slot for its requests in flight. */

@@ -58,6 +58,7 @@ export function shareOf(router: RouterOptions, workers: number): RouterOptions {
     ...router,
     proxyBufferBytesMax: Math.floor(router.proxyBufferBytesMax / workers),
     privateConnectionsMax: Math.max(1, Math.floor(router.privateConnectionsMax / workers)),
+    ...(workers > 1 && { privateConnectionsOfAll: router.privateConnectionsMax }),
   };
 }
 

@@ -12,7 +12,10 @@ import { Link, type LinkHolder, type LinkServer, type LinkUser } from "./link.ts
 
 /** A server that lends connections, and can be waited for. */
 export interface LendingServer extends LinkServer {
-  readonly options: Pick<RouterOptions, "backendDialMs" | "privateConnectionsMax">;
+  readonly options: Pick<
+    RouterOptions,
+    "backendDialMs" | "privateConnectionsMax" | "privateConnectionsOfAll"
+  >;
   /** Clients that waited in vain. */
   privateRefusals: number;
   leavePrivateQueue(waiter: BudgetWaiter): void;
@@ -32,7 +35,7 @@ export function openLink(
   user: LinkUser,
   done: (link: Link | null, error: string) => void,
 ): () => void {
-  const { backendDialMs, privateConnectionsMax } = server.options;
+  const { options } = server;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let isOver = false;
   const end = (link: Link | null, error: string) => {
@@ -48,8 +51,8 @@ export function openLink(
     else {
       timer ??= setTimeout(() => {
         server.privateRefusals++;
-        end(null, privateConnectionsSpent(server.address, privateConnectionsMax));
-      }, backendDialMs);
+        end(null, privateConnectionsSpent(server.address, options));
+      }, options.backendDialMs);
     }
   };
   const waiter: BudgetWaiter = { resume: attempt };

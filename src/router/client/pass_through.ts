@@ -281,7 +281,8 @@ export class PassThrough implements LinkUser {
   /** Gives up waiting for a blocked slot or a connection in time; called about once a second. */
   tick(): void {
     if (this.#link !== null || this.#isDiscarding) return;
-    const { slotWaitMs, backendDialMs, privateConnectionsMax } = this.#client.shared.options;
+    const { options } = this.#client.shared;
+    const { slotWaitMs, backendDialMs } = options;
     const server = this.#slot?.server;
     if (
       this.#unlinkedSinceMs > 0 && server?.isPrivateSpent === true &&
@@ -289,7 +290,7 @@ export class PassThrough implements LinkUser {
     ) {
       server.privateRefusals++;
       server.leavePrivateQueue(this.#client);
-      this.#giveUp(privateConnectionsSpent(server.address, privateConnectionsMax));
+      this.#giveUp(privateConnectionsSpent(server.address, options));
       return this.#client.resume();
     }
     if (this.#waitingSinceMs === 0) return;

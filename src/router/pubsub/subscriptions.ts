@@ -150,13 +150,12 @@ export class Subscriptions implements ClientSubscriptions, Subscriber, Subscribe
   }
 
   #waits(server: Server, patienceMs: number): "waiting" | string {
-    const { privateConnectionsMax } = this.#client.shared.options;
     if (this.#waitingSinceMs === 0) this.#waitingSinceMs = clock.nowMs;
     if (patienceMs > 0 && clock.nowMs - this.#waitingSinceMs <= patienceMs) return "waiting";
     this.#waitingSinceMs = 0;
     server.leavePrivateQueue(this.#client);
     this.#endIfUnused();
-    return privateConnectionsSpent(server.address, privateConnectionsMax);
+    return privateConnectionsSpent(server.address, this.#client.shared.options);
   }
 
   /**
@@ -391,8 +390,7 @@ export class Subscriptions implements ClientSubscriptions, Subscriber, Subscribe
       ended(failure);
     };
     if (this.#open(server, joined)) return;
-    const { privateConnectionsMax } = this.#client.shared.options;
-    const reason = privateConnectionsSpent(server.address, privateConnectionsMax);
+    const reason = privateConnectionsSpent(server.address, this.#client.shared.options);
     server.leavePrivateQueue(this.#client);
     this.#endClient(server, reason);
     ended(reason);

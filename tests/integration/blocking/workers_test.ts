@@ -4,7 +4,7 @@
  * @module
  */
 
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { whenBlocked } from "../../support/blocked_clients.ts";
 import { OLD_SERVER } from "../../support/old_server.ts";
 import { within } from "../../support/deadline.ts";
@@ -48,6 +48,25 @@ Deno.test("with two workers any client pushes to any, and unblocks any", async (
   for (const reply of await within(Promise.all(last))) {
     assert(/shutting down$/.test((reply as { message: string }).message), `${reply}`);
   }
+  for (const client of clients) client.close();
+});
+
+Deno.test("a client that gets no connection of its own is told that its worker's share is used up", async () => {
+  await using redis = await RedisServer.start();
+  await using proxy = await ProxyProcess.start({
+    servers: [redis],
+    cpu: 2,
+    config: { private_connections_max: 5, backend_dial_timeout: 1 },
+  });
+  const clients = await Promise.all(Array.from({ length: 6 }, () => proxy.client()));
+  const replies = await within(Promise.any(clients.map(async (client) => {
+    const reply = await client.call("BLPOP", "q", 0);
+    return (reply as { message: string }).message;
+  })));
+  assertMatch(
+    replies,
+    /all 2 private connections to \S+ are in use: they are one worker's share of private_connections_max = 5$/,
+  );
   for (const client of clients) client.close();
 });
 
