@@ -7,6 +7,7 @@
 import type { ProcessLife } from "../../src/base/process_life.ts";
 import { describeOld, type OfferSubject, UpgradeOffer } from "../../src/proxy/upgrade/offer.ts";
 import { OtherProcess } from "../../src/proxy/upgrade/other_process.ts";
+import type { Timers } from "../../src/base/timers.ts";
 import type { Store } from "../../src/store/store.ts";
 import { RECORD } from "./proxy_record.ts";
 
@@ -15,11 +16,13 @@ import { RECORD } from "./proxy_record.ts";
  *
  * @param store The store that it works with at that moment.
  * @param parts What is not as in a process that only serves.
+ * @param timers Those of the runtime by default.
  */
 export function openOffer(
   life: ProcessLife,
   store: () => Store,
   parts: Partial<OfferSubject> = {},
+  timers?: Timers,
 ): UpgradeOffer {
   return UpgradeOffer.open(life, {
     other: new OtherProcess(),
@@ -31,5 +34,5 @@ export function openOffer(
     setAlone: () => Promise.resolve(),
     leave: () => {},
     ...parts,
-  })!;
+  }, timers)!;
 }

@@ -17,7 +17,7 @@ import { isSurelyGone, type ProcessLife } from "../../base/process_life.ts";
 import { canSharePort } from "../../io/listen.ts";
 import { listenLocally } from "../../io/local_socket.ts";
 import type { ProxyRecord } from "../../model/proxy.ts";
-import { SYSTEM_TIMERS } from "../../base/timers.ts";
+import { SYSTEM_TIMERS, type Timers } from "../../base/timers.ts";
 import { loadActionsBefore } from "../../store/moves.ts";
 import type { ReadableStore } from "../../store/store.ts";
 import { retry } from "../membership/retry.ts";
@@ -43,6 +43,9 @@ const BESIDE_MS = 1_000;
 
 /** How long the coordinator may take to know of two processes, in milliseconds. */
 const KNOWN_MS = 30_000;
+
+/** Pause after a connection that could not be accepted, in milliseconds. */
+const ACCEPT_AGAIN_MS = 1_000;
 
 /** What the offer needs of its proxy. */
 export interface OfferSubject {
@@ -73,6 +76,7 @@ const log = logger("proxy");
 /** See the header. */
 export class UpgradeOffer {
   readonly #subject: OfferSubject;
+  readonly #timers: Timers;
   readonly #listener: Deno.Listener;
   #state: OfferState = "alone";
   #calls: RemoteCalls<NewCalls> | undefined;
@@ -83,19 +87,25 @@ export class UpgradeOffer {
   /** Whether a new process has listened, and clients are let go, or are about to be. */
   #isLeaving = false;
   #hasStoppedListening = false;
+  #isStopped = false;
   #end: () => void = () => {};
 
-  private constructor(path: string, subject: OfferSubject) {
+  private constructor(path: string, subject: OfferSubject, timers: Timers) {
     this.#subject = subject;
+    this.#timers = timers;
     this.#listener = listenLocally(path);
     this.#run();
   }
 
   /** Waits for a new process from now on; undefined where none could reach this one. */
-  static open({ socketPath }: ProcessLife, subject: OfferSubject): UpgradeOffer | undefined {
+  static open(
+    { socketPath }: ProcessLife,
+    subject: OfferSubject,
+    timers: Timers = SYSTEM_TIMERS,
+  ): UpgradeOffer | undefined {
     if (socketPath === "" || !canSharePort()) return undefined;
     try {
-      return new UpgradeOffer(socketPath, subject);
+      return new UpgradeOffer(socketPath, subject, timers);
     } catch (error) {
       log.warn("no process will be able to take over from this one: {error}", { error });
       return undefined;
@@ -103,7 +113,16 @@ export class UpgradeOffer {
   }
 
   async #run(): Promise<void> {
-    for await (const connection of this.#listener) this.#take(connection);
+    for (;;) {
+      try {
+        this.#take(await this.#listener.accept());
+      } catch (error) {
+        if (this.#isStopped) return;
+        // Such as one for which no descriptor is left.
+        log.warn("no process can take over from this one just now: {error}", { error });
+        await new Promise<void>((resolve) => this.#timers.after(ACCEPT_AGAIN_MS, resolve));
+      }
+    }
   }
 
   #take(connection: Deno.Conn): void {
@@ -112,7 +131,7 @@ export class UpgradeOffer {
         const refusal = this.#refusal;
         if (refusal !== "") throw new Error(refusal);
         checkCalls(who);
-        return await this.#join(who, calls, () => connection.close());
+        return await this.#join(who, calls, () => endQuietly(connection));
       },
       ready: () => this.#ready(),
       listening: () => this.#listening(),
@@ -143,14 +162,18 @@ export class UpgradeOffer {
     this.#calls = calls;
     this.#life = life;
     this.#isCutOff = false;
-    const late = setTimeout(() => {
+    const ended = new AbortController();
+    const cancel = this.#timers.after(READY_MS, () => {
       log.error("process {pid} was not ready in {s} s: not taken over", {
         pid,
         s: READY_MS / 1000,
       });
       close();
-    }, READY_MS);
-    this.#end = () => clearTimeout(late);
+    });
+    this.#end = () => {
+      cancel();
+      ended.abort();
+    };
     const { other } = this.#subject;
     other.joined(false, life, (action) => calls.notify("applied", action));
     other.onGone = () => this.#gone();
@@ -158,7 +181,10 @@ export class UpgradeOffer {
     const isKnown = await retry(
       () => this.#subject.setAlone(false),
       (error) => log.warn("the coordinator does not know yet of two processes: {error}", { error }),
-      { signal: AbortSignal.timeout(KNOWN_MS), timers: SYSTEM_TIMERS },
+      {
+        signal: AbortSignal.any([ended.signal, AbortSignal.timeout(KNOWN_MS)]),
+        timers: this.#timers,
+      },
     );
     if (!isKnown) throw new Error("its coordinator does not answer");
     return await this.#subject.describe();
@@ -199,6 +225,7 @@ export class UpgradeOffer {
 
   /** The new process is gone, and everything as before, unless our sockets are closed already. */
   async #gone(): Promise<void> {
+    this.#end();
     this.#calls = undefined;
     this.#move("alone");
     if (this.#stays()) log.warn("the new process has not taken over: serving as before");
@@ -223,6 +250,7 @@ export class UpgradeOffer {
    * @returns Whether the new process, if there may be one, knows that.
    */
   async stop(): Promise<boolean> {
+    this.#isStopped = true;
     this.#listener.close();
     if (this.#calls !== undefined) return await tellLeft(this.#calls);
     // One that was not ready in time lives until it notices that.
@@ -231,6 +259,15 @@ export class UpgradeOffer {
 
   #move(next: OfferState): void {
     this.#state = changeState(MOVES, this.#state, next, "upgrade");
+  }
+}
+
+/** Closes a connection that the other side may have ended: then it is closed already. */
+function endQuietly(connection: Deno.Conn): void {
+  try {
+    connection.close();
+  } catch (error) {
+    if (!(error instanceof Deno.errors.BadResource)) throw error;
   }
 }
 

@@ -14,6 +14,7 @@ import {
   ownCalls,
 } from "../../../../src/proxy/upgrade/channel.ts";
 import { OtherProcess } from "../../../../src/proxy/upgrade/other_process.ts";
+import { FakeTimers } from "../../../support/fake_timers.ts";
 import { lockedLife } from "../../../support/process_life.ts";
 import { StoreFolder } from "../../../support/store.ts";
 import { until } from "../../../support/deadline.ts";
@@ -132,6 +133,28 @@ Deno.test("a process that is refused says for itself alone that it has left", as
   await first!.call("left");
   assertEquals(other.isThere, false);
   for (const connection of connections) connection.close();
+  await offer.stop();
+  for (const each of [life, newLife]) each!.end();
+});
+
+Deno.test("a process serves on for good when a new one has joined and given up", async () => {
+  await using folder = await StoreFolder.make();
+  const store = await folder.openFilled("x:1");
+  const [life, newLife] = ["the old one", "the new one"].map(ProcessLife.begin);
+  const timers = new FakeTimers();
+  const other = new OtherProcess();
+  const offer = openOffer(life!, () => store, { other }, timers);
+  const who = { ...ownCalls(), pid: 1, version: "9.9.9", life: newLife!.text };
+  for (const says of ["left", "nothing"]) {
+    const connection = await connectLocally(life!.socketPath);
+    const calls = openChannel<OldCalls>(connection, NEW, () => {});
+    await calls.call("join", who);
+    if (says === "left") await calls.call("left");
+    connection.close();
+    await until(() => !other.isThere);
+    assertEquals(timers.nextMs, undefined, "nothing is left to be done about it");
+    timers.advance(10 * 60_000);
+  }
   await offer.stop();
   for (const each of [life, newLife]) each!.end();
 });
