@@ -18,10 +18,12 @@ const STAR = 42;
 const COLON = 58;
 const LF = 10;
 const decoder = new TextDecoder();
+/** What FUNCTION DELETE is answered where there is no such library. */
+const NO_LIBRARY = "-ERR Library not found";
 
 /** Merges by name; those that need more than the replies are made where that is known. */
 export const MERGES: Readonly<Partial<Record<MergeRule, ReplyMerge>>> = {
-  all_succeeded: (replies) => firstError(replies) ?? copy(replies[0]!.bytes),
+  all_succeeded: mergeAllSucceeded,
   one_succeeded: mergeOneSucceeded,
   agg_sum: (replies) =>
     firstError(replies) ?? integers(replies, (values) => values.reduce((sum, v) => sum + v, 0n)),
@@ -42,6 +44,20 @@ export const MERGES: Readonly<Partial<Record<MergeRule, ReplyMerge>>> = {
 export function firstError(replies: readonly PartReply[]): Uint8Array | undefined {
   const error = replies.find((r) => r.isError && !r.isFailure) ?? replies.find((r) => r.isError);
   return error === undefined ? undefined : copy(error.bytes);
+}
+
+/**
+ * A server that has no library of the name that FUNCTION DELETE gives has nothing to do: what the others say counts,
+ * which have deleted theirs, or could not be asked.
+ */
+function mergeAllSucceeded(replies: readonly PartReply[]): Uint8Array {
+  const error = firstError(replies);
+  if (error === undefined) return copy(replies[0]!.bytes);
+  const others = replies.filter(({ bytes, isError }) =>
+    !isError || decoder.decode(bytes.subarray(0, NO_LIBRARY.length)) !== NO_LIBRARY
+  );
+  if (others.length === 0 || others.length === replies.length) return error;
+  return firstError(others) ?? copy(others[0]!.bytes);
 }
 
 /** A server that has nothing to do says least; one that could not be asked may be the one it is about. */

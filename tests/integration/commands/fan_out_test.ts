@@ -221,6 +221,13 @@ Deno.test("a function that was loaded can be called on every server, and deleted
   assertEquals(await client.call("FUNCTION", "DELETE", "lib"), "OK");
   assertError(await client.call("FCALL", "put", 1, "k1", "v"), /Function not found/);
   assertError(await client.call("FUNCTION", "DELETE", "lib"), /Library not found/);
+  for (const server of servers) {
+    // As a library that was loaded at one master only.
+    using direct = await server.client();
+    await direct.call("FUNCTION", "LOAD", code);
+    assertEquals(await client.call("FUNCTION", "DELETE", "lib"), "OK");
+    assertEquals(await direct.call("FUNCTION", "LIST"), []);
+  }
   await client.call("FUNCTION", "LOAD", code);
   assertEquals(await client.call("FUNCTION", "FLUSH"), "OK");
   assertEquals(await client.call("FUNCTION", "LIST"), []);

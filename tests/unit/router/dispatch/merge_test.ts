@@ -47,6 +47,17 @@ const CASES: readonly (readonly [
   merged: string,
 ])[] = [
   ["all_succeeded", "gives the first of equal replies", ["+OK\r\n", "+OK\r\n"], "+OK\r\n"],
+  [
+    ...["all_succeeded", "counts no server that has no library to delete"] as const,
+    ...[["-ERR Library not found\r\n", "+OK\r\n"], "+OK\r\n"] as const,
+  ],
+  [
+    ...["all_succeeded", "says that no server has the library"] as const,
+    ...[
+      ["-ERR Library not found\r\n", "-ERR Library not found\r\n"],
+      "-ERR Library not found\r\n",
+    ] as const,
+  ],
   ["agg_sum", "adds integers", [":1\r\n", ":20\r\n", ":0\r\n"], ":21\r\n"],
   ["agg_sum", "gives one integer as it is", [":5\r\n"], ":5\r\n"],
   [
