@@ -5,11 +5,19 @@
  */
 
 import { SLOT_COUNT } from "../hash/slot_id.ts";
-import { encodeSlot, freshSlot, NO_GROUP, slotIn, type SlotStatus } from "../model/slot.ts";
+import {
+  encodeSlot,
+  freshSlot,
+  isUnderway,
+  NO_GROUP,
+  slotIn,
+  type SlotRecord,
+  type SlotStatus,
+} from "../model/slot.ts";
 import { loadGroupIds } from "../store/groups.ts";
 import { withLock } from "../store/lock.ts";
 import { loadSlots, SlotReader } from "../store/slots.ts";
-import { childrenIfThere, StoreError } from "../store/store.ts";
+import { childrenIfThere, type Store, StoreError } from "../store/store.ts";
 import type { Control } from "./control.ts";
 
 /** A range of slots, both ends included, and the group and status that it gets. */
@@ -49,7 +57,7 @@ export async function initSlots(control: Control, isForced: boolean): Promise<vo
 }
 
 /**
- * Assigns slots that belong to no group.
+ * Assigns slots that belong to no group, also those that are not stored or cannot be read, or that nobody can serve.
  *
  * @throws {StoreError} When one of them belongs to a group, or there is no such group.
  */
@@ -59,13 +67,16 @@ export async function setSlotRange(control: Control, range: SlotAssignment): Pro
   await withLock(store, `set slots ${from} to ${to}`, async () => {
     // Codis 2.0 texts.
     if (status !== "online" && status !== "offline") throw new StoreError("invalid status");
-    if (!(await loadGroupIds(store)).includes(groupId)) {
+    const groupIds = await loadGroupIds(store);
+    if (!groupIds.includes(groupId)) {
       throw new StoreError(`group ${groupId} is not found`);
     }
     const slotIds = Array.from({ length: to - from + 1 }, (_, i) => from + i);
     // Of a slot that cannot be read, the operator says here whose it is.
-    const slots = await new SlotReader(store).loadReadable(slotIds);
-    const taken = slots.find((slot) => slot.state.status !== "offline");
+    const slots = await new SlotReader(store).loadReadable(await storedOf(store, slotIds));
+    const taken = slots.find((slot) =>
+      slot.state.status !== "offline" && whyNobodyServes(slot, groupIds) === ""
+    );
     if (taken !== undefined) {
       throw new StoreError(
         `slot ${taken.id} is not offline, if you want to change the group for a slot, use migrate`,
@@ -86,6 +97,31 @@ export async function setSlotRange(control: Control, range: SlotAssignment): Pro
       }],
     });
   });
+}
+
+/**
+ * Those of slots that are stored. Where some are, one may be missing; where none is, they are to be made first.
+ *
+ * @throws {StoreError} When none is stored at all.
+ */
+async function storedOf(store: Store, slotIds: readonly number[]): Promise<number[]> {
+  const names = new Set(await childrenIfThere(store, store.paths.slots));
+  // Codis 2.0 text
+  if (names.size === 0) throw new StoreError(`slot ${slotIds[0]} is not found`);
+  return slotIds.filter((slotId) => names.has(`slot_${slotId}`));
+}
+
+/**
+ * Why nobody can serve or move a slot as it is stored, to be said after its number; `""`: somebody can.
+ *
+ * @param groupIds The groups that are there.
+ */
+export function whyNobodyServes(slot: SlotRecord, groupIds: readonly number[]): string {
+  const { group_id: groupId, state: { migrate_status: { from } } } = slot;
+  if (!groupIds.includes(groupId)) return `is in group ${groupId}, which is not there`;
+  if (!isUnderway(slot)) return "";
+  if (from === groupId) return `migrates from group ${from} to itself`;
+  return groupIds.includes(from) ? "" : `migrates from group ${from}, which is not there`;
 }
 
 /**

@@ -10,7 +10,7 @@ import { GROUP_ID_MIN } from "../model/group.ts";
 import type { MigrateTaskRecord } from "../model/migrate_task.ts";
 import type { SlotRecord } from "../model/slot.ts";
 import { slotsText } from "../model/slot_ranges.js";
-import { loadGroup, masterOf } from "../store/groups.ts";
+import { loadGroup, loadGroupIds, masterOf } from "../store/groups.ts";
 import {
   createMigrateTask,
   deleteMigrateTask,
@@ -24,6 +24,7 @@ import type { Control } from "../control/control.ts";
 import { InputError } from "../control/errors.ts";
 import { nextStep } from "./task.ts";
 import { areOneServer } from "../control/servers.ts";
+import { whyNobodyServes } from "../control/slots.ts";
 
 /** Tasks that are created at the same time, and where the store is quick. */
 const TOGETHER = { usual: 16, quick: 64 };
@@ -166,6 +167,7 @@ async function checkSlots(
 ): Promise<SlotRecord[]> {
   const reader = new SlotReader(store);
   const slots = await reader.loadAll(tasks.map(({ slot_id }) => slot_id));
+  const groupIds = await loadGroupIds(store);
   const stored = await loadMigrateTasks(store, LEAVE_OUT);
   const taskOf = new Map(stored.map(({ name, task }) => [task.slot_id, name]));
   for (const [i, task] of tasks.entries()) {
@@ -177,6 +179,13 @@ async function checkSlots(
     }
     if (slot.state.status === "offline") {
       throw new StoreError(`slot ${slot_id} is offline: give it to a group with slot set first`);
+    }
+    const why = whyNobodyServes(slot, groupIds);
+    if (why !== "") {
+      throw new StoreError(
+        `slot ${slot_id} ${why}: no key can be moved; give it to the group that has its keys with ` +
+          `\`codis-proxy config slot range-set ${slot_id} ${slot_id} <group_id> online\``,
+      );
     }
     const step = nextStep(task, slot);
     if (step.kind === "wait") throw new StoreError(`${step.why}: cancel that first`);

@@ -31,8 +31,7 @@ export function findMissingSlots(product: DecodedTree): Problem[] {
     product.slotIds.has(slotId) ? undefined : {
       severity: "error",
       problem: "not stored, though others are",
-      fix: () =>
-        `write it ${BY_HAND} as its neighbours are, or start over with ${CONFIG} slot init -f`,
+      fix: (range) => `${rangeSet(range)}, of the group that has its keys`,
     };
   return foldFindings(product, Array.from({ length: SLOT_COUNT }, (_, id) => [id, missing(id)]));
 }
@@ -67,11 +66,12 @@ export const findUnownedSlots = everySlot((_slotId, slot, { groupIds }) => {
   const { group_id: groupId, state: { status } } = slot;
   if (status === "offline" || groupIds.has(groupId)) return undefined;
   if (groupId === NO_GROUP) {
-    const fix = (range: string) =>
-      `set the status to offline ${BY_HAND}, then ${CONFIG} slot range-set ${range} <group_id> online`;
-    return { severity: "error", problem: `${status}, but owned by no group`, fix };
+    return { severity: "error", problem: `${status}, but owned by no group`, fix: rangeSet };
   }
-  const fix = () => `${CONFIG} server add ${groupId} <redis_addr> master, if its keys are there`;
+  const fix = (range: string) =>
+    `${CONFIG} server add ${groupId} <redis_addr> master, if its keys are there; or ${
+      rangeSet(range)
+    }`;
   return { severity: "error", problem: `owned by group ${groupId}, which is not there`, fix };
 });
 
@@ -84,24 +84,20 @@ export const findBadMigrations = everySlot((slotId, slot, { tree, groupIds }) =>
     const right = correctedSlot(slotId, slot, tree);
     return { severity: "warning", problem, fix: () => `set both to -1 ${BY_HAND}`, right };
   }
-  const fix = () => `correct migrate_status ${BY_HAND}; until then this slot answers errors`;
+  const fix = (range: string) =>
+    `${rangeSet(range, groupId)}, if its keys are there; until then this slot answers errors`;
   if (to !== groupId) {
     const problem = `migrates to group ${to}, but is owned by group ${groupId}`;
     // Only the owner counts: there its keys go.
-    const own = canMove(slot, groupIds)
-      ? migrateFix(groupId)
-      : from !== NO_GROUP
-      ? fix
-      : () =>
-        `set the status to online ${BY_HAND}, if its keys are in group ${groupId}; until then this slot answers errors`;
-    return { severity: "error", problem, fix: own };
+    return { severity: "error", problem, fix: canMove(slot, groupIds) ? migrateFix(groupId) : fix };
   }
   if (from === to) {
     return { severity: "error", problem: `migrates from group ${from} to itself`, fix };
   }
   if (groupIds.has(from)) return undefined;
   const problem = `migrates from group ${from}, which is not there`;
-  return { severity: "error", problem, fix };
+  const other = `${CONFIG} server add ${from} <redis_addr> master, if keys are left there`;
+  return { severity: "error", problem, fix: (range) => `${other}; or ${fix(range)}` };
 });
 
 /**
@@ -120,9 +116,14 @@ export function findOfflineSlots(product: DecodedTree): Problem[] {
     slot.state.status !== "offline" ? undefined : {
       severity: "warning",
       problem: `offline${isFresh ? "" : ", though others are not"}: no proxy can be set online`,
-      fix: (range) => `${CONFIG} slot range-set ${range} <group_id> online`,
+      fix: (range) => rangeSet(range),
     }
   )(product);
+}
+
+/** The command that gives slots to a group which nobody can serve as they are. */
+function rangeSet(range: string, groupId: number | string = "<group_id>"): string {
+  return `${CONFIG} slot range-set ${range} ${groupId} online`;
 }
 
 /** Whether a task can bring a slot that migrates to its owner. */

@@ -137,7 +137,9 @@ const ROWS: readonly ConfigRow[] = [
   {
     name: "set",
     summary: "Assign an offline slot to a group.",
-    details: "To move a slot that is online, use migrate.",
+    details:
+      "Also one that is not stored, cannot be read, or is in a group that is not there. To move a slot that is " +
+      "online,\nuse migrate.",
     arguments: [SLOT_ID, GROUP_ID, STATUS],
     run: (values, context) => {
       const slotId = readValue(values, SLOT_ID);
@@ -147,7 +149,9 @@ const ROWS: readonly ConfigRow[] = [
   {
     name: "range-set",
     summary: "Assign offline slots to a group.",
-    details: "To move slots that are online, use migrate.",
+    details:
+      "Also those that are not stored, cannot be read, or are in a group that is not there. To move slots that are " +
+      "online,\nuse migrate.",
     arguments: [SLOT_FROM, SLOT_TO, GROUP_ID, STATUS],
     run: (values, context) => {
       const { from, to } = readSlotRange(values);

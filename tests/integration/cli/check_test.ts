@@ -79,7 +79,7 @@ Deno.test("config check tells what is wrong and what to do; an error is exit cod
     child.stdout,
     `error: ${store.paths.slot(7)}
     slot 7: not stored, though others are
-    → write it in the coordinator as its neighbours are, or start over with codis-proxy config slot init -f
+    → codis-proxy config slot range-set 7 7 <group_id> online, of the group that has its keys
 warning: ${pause.path}
     ${pause.problem}
     → ${pause.fix}
@@ -122,8 +122,8 @@ Deno.test("what config check recommends for a slot that migrates nowhere brings 
       .map(({ problem, fix }: { problem: string; fix: string }) => `${problem}: ${fix}`);
   await store9(-1);
   assertEquals(await fixes(), [
-    "slot 9: migrates to group -1, but is owned by group 2: set the status to online in the coordinator, if its " +
-    "keys are in group 2; until then this slot answers errors",
+    "slot 9: migrates to group -1, but is owned by group 2: codis-proxy config slot range-set 9 9 2 online, if its " +
+    "keys are there; until then this slot answers errors",
   ]);
   await store9(1);
   const [found, ...others] = await fixes();

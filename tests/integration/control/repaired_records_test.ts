@@ -6,6 +6,7 @@
  */
 
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { encodeSlot, type SlotRecord } from "../../../src/model/slot.ts";
 import { loadSlot } from "../../../src/store/slots.ts";
 import { callCli, type Ended } from "../../support/cli_call.ts";
 import { DashboardServer } from "../../support/dashboard_server.ts";
@@ -104,16 +105,58 @@ Deno.test("allowed commands that were damaged are named, removed, and allowed an
   assertStringIncludes(again.stderr, "nothing was removed");
 });
 
-Deno.test("a slot that was damaged is given to its group again", async () => {
+/** What may have become of the record of slot 7. */
+const DAMAGE: Readonly<Record<string, (slot: SlotRecord) => string | undefined>> = {
+  "was damaged": () => "garbage",
+  "was deleted": () => undefined,
+  "belongs to no group though it is online": (slot) => encodeSlot({ ...slot, group_id: -1 }),
+  "belongs to a group that is not there": (slot) => encodeSlot({ ...slot, group_id: 9 }),
+  "migrates from a group that is not there": (slot) => encodeSlot(migrating(slot, 9, 1)),
+  "migrates from its group to itself": (slot) => encodeSlot(migrating(slot, 1, 1)),
+  "migrates from and to nowhere": (slot) => encodeSlot(migrating(slot, -1, -1)),
+};
+
+function migrating(slot: SlotRecord, from: number, to: number): SlotRecord {
+  return { ...slot, state: { ...slot.state, status: "migrate", migrate_status: { from, to } } };
+}
+
+for (const [damage, recordOf] of Object.entries(DAMAGE)) {
+  Deno.test(`a slot that ${damage} is given to its group again, by the command that the check names`, async () => {
+    await using folder = await StoreFolder.make();
+    await using servers = await RedisServer.startMany(2);
+    const store = await folder.openFilled(servers.map(({ addr }) => addr).join(","));
+    await using dashboard = await DashboardServer.start(store);
+    const config = await commandsOf(folder, dashboard);
+    const [path, slot] = [store.paths.slot(7), await loadSlot(store, 7)];
+    const record = recordOf(slot);
+    if (record === undefined) await store.coordinator.delete(path);
+    else await store.coordinator.write(path, record);
+    const { code, stdout } = await config("check");
+    assertEquals(code, 1);
+    const [, advice] = /codis-proxy config (slot range-set 7 7 (?:<group_id>|1) online)/.exec(
+      stdout,
+    )!;
+    // What cannot be moved is not queued for ever.
+    const moved = await config("slot", "migrate", "7", "7", "2");
+    assertEquals([moved.code, dashboard.dashboard.migrations.views()], [1, []]);
+    assertEquals((await config(...advice!.replace("<group_id>", "1").split(" "))).code, 0);
+    assertEquals(await loadSlot(store, 7), slot);
+    assertEquals((await config("check")).code, 0);
+  });
+}
+
+Deno.test("a slot of a group that is there is not given away without its keys", async () => {
   await using folder = await StoreFolder.make();
-  await using server = await RedisServer.start();
-  const store = await folder.openFilled(server.addr);
+  await using servers = await RedisServer.startMany(2);
+  const store = await folder.openFilled(servers.map(({ addr }) => addr).join(","));
   await using dashboard = await DashboardServer.start(store);
   const config = await commandsOf(folder, dashboard);
-  await store.coordinator.write(store.paths.slot(7), "garbage");
-  const command = "slot range-set 7 7 <group_id> online";
-  assertStringIncludes((await config("check")).stdout, `codis-proxy config ${command}`);
-  assertEquals((await config(...command.replace("<group_id>", "1").split(" "))).code, 0);
-  assertEquals((await loadSlot(store, 7)).group_id, 1);
-  assertEquals((await config("check")).code, 0);
+  const slot = await loadSlot(store, 7);
+  for (const record of [slot, migrating({ ...slot, group_id: 2 }, 1, 2)]) {
+    await store.coordinator.write(store.paths.slot(7), encodeSlot(record));
+    const { code, stderr } = await config("slot", "range-set", "6", "8", "2", "online");
+    assertEquals(code, 1);
+    assertMatch(stderr, /slot [67] is not offline, .* use migrate/);
+    assertEquals(await loadSlot(store, 7), record);
+  }
 });
