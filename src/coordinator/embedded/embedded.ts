@@ -28,8 +28,11 @@ import {
 } from "../coordinator.ts";
 import { ClosedError, ConnectionLossError, CoordinatorError, NoNodeError } from "../errors.ts";
 import { FileLock } from "../../base/file_lock.ts";
+import { Availability } from "./availability.ts";
 import { Commits, LateCommitError } from "./commits.ts";
+import { isUnmade } from "./folder.ts";
 import { Journal } from "./journal.ts";
+import { statJournal } from "./journal_content.ts";
 import { OwnerFile, OwnerProbe } from "./owners.ts";
 import {
   planAdopt,
@@ -58,6 +61,8 @@ export interface EmbeddedOptions {
   readonly callTimeoutMs?: number;
   /** Time between two checks of the folder, in milliseconds. @default 1000 */
   readonly recheckMs?: number;
+  /** Whether a store that is not there is an error, since the caller only reads; else it is made. @default false */
+  readonly mustExist?: boolean;
 }
 
 const RECHECK_MS = 1_000;
@@ -75,6 +80,7 @@ export class EmbeddedCoordinator implements Coordinator {
   readonly #probe: OwnerProbe;
   readonly #journal: Journal;
   readonly #state = new ObservedState("connected");
+  readonly #availability = new Availability(this.#state);
   readonly #watches = new TreeWatches();
   #owner: OwnerFile;
   readonly #commits: Commits;
@@ -102,20 +108,23 @@ export class EmbeddedCoordinator implements Coordinator {
   }
 
   /**
-   * Opens the folder, and makes it when it is missing.
+   * Opens the folder, and makes it when it is missing. Where a journal is missing that others have open, none is
+   * made: they serve by what they know until it is put back.
    *
    * @throws {CoordinatorError} When it cannot be used; the message says why.
    */
   static async open(options: EmbeddedOptions): Promise<EmbeddedCoordinator> {
-    const { callTimeoutMs = CALL_TIMEOUT_MS, recheckMs = RECHECK_MS } = options;
+    const { callTimeoutMs = CALL_TIMEOUT_MS, recheckMs = RECHECK_MS, mustExist = false } = options;
     let fileLock: FileLock | undefined;
     try {
+      if (mustExist) statJournal(`${options.dir}/journal`);
       await Deno.mkdir(`${options.dir}/owners`, { recursive: true });
       const dir = await Deno.realPath(options.dir);
       fileLock = new FileLock(`${dir}/lock`);
       if (!await fileLock.acquire(performance.now() + callTimeoutMs)) {
         throw new Error(`another process has held its lock for ${callTimeoutMs} ms`);
       }
+      if (!isUnmade(dir)) statJournal(`${dir}/journal`);
       await Journal.create(`${dir}/journal`);
       const coordinator = new EmbeddedCoordinator(dir, callTimeoutMs, fileLock);
       fileLock.release();
@@ -253,7 +262,7 @@ export class EmbeddedCoordinator implements Coordinator {
   async close(): Promise<void> {
     if (this.#state.isClosed) return;
     const last = this.#commit(ROOT_PATH, "delete", (tree) => planEndOfOwner(tree, this.#owner.id));
-    this.#changeState("closed");
+    this.#state.change("closed");
     clearInterval(this.#timer);
     clearTimeout(this.#ownerTimer);
     this.#watcher?.close();
@@ -335,13 +344,20 @@ export class EmbeddedCoordinator implements Coordinator {
   }
 
   #catchUp(): void {
+    let isReplaced: boolean;
     try {
-      if (this.#journal.catchUp()) this.#watches.allChanged();
+      isReplaced = this.#journal.catchUp();
     } catch (error) {
-      if (this.#state.now === "connected") this.#changeState("disconnected");
+      this.#availability.lost(error);
       throw error;
     }
-    if (this.#state.now === "disconnected") this.#changeState("connected");
+    if (isReplaced) {
+      log.warn("another journal was put in place of {dir}/journal: all is read anew", {
+        dir: this.#dir,
+      });
+      this.#watches.allChanged();
+    }
+    this.#availability.found(isReplaced);
   }
 
   // -- watching --
@@ -424,10 +440,5 @@ export class EmbeddedCoordinator implements Coordinator {
       this.#owner = new OwnerFile(`${this.#dir}/owners`);
     }
     return this.#owner.id;
-  }
-
-  #changeState(next: CoordinatorState): void {
-    log.info("embedded coordinator is {next}", { next });
-    this.#state.change(next);
   }
 }

@@ -10,19 +10,32 @@
  * journal is damaged: nobody opens it or writes to it. A journal that has grown is written anew beside the
  * old one and renamed over it, so that there is a whole one at any instant.
  *
+ * Somebody may put another journal in its place: as a new file, or by writing over this one. It is read from its
+ * beginning then; until that succeeds, the tree stays as it was, and nothing is written.
+ *
  * @module
  */
 
 import { concat } from "@std/bytes/concat";
 import { fileFault } from "../../base/file_fault.ts";
-import { crc32 } from "../../hash/crc32.ts";
+import {
+  type ChangesLine,
+  FORMAT,
+  type Header,
+  HEADER_BYTES,
+  isContinued,
+  type JournalBegin,
+  type JournalContent,
+  JournalError,
+  openJournalFile,
+  openWhole,
+  readBegin,
+  readChanges,
+  readTail,
+  statJournal,
+} from "./journal_content.ts";
+import { encodeLine } from "./journal_lines.ts";
 import { type SnapshotEntry, Tree, type TreeChange, type TreeObserver } from "./tree.ts";
-
-/** The form of the file that this program reads and writes. */
-const FORMAT = 1;
-
-/** Bytes of the header line, padded, so that it can be written last. */
-const HEADER_BYTES = 160;
 
 /** A journal is written anew when its changes exceed this, and the snapshot {@linkcode GROWTH} times. */
 const CHANGES_BYTES_MIN = 1024 * 1024;
@@ -31,27 +44,8 @@ const GROWTH = 2;
 /** Entries per line of a snapshot: what is encoded between two chances for other work. */
 const SNAPSHOT_LINE_ENTRIES = 256;
 
-/** A line begins with its checksum, in this many hexadecimal digits. */
-const CHECKSUM_BYTES = 8;
-
-const NEWLINE = 0x0a;
-
-const encoder = new TextEncoder();
-
-interface Header {
-  readonly journal: number;
-  /** Names the store: another store at the same place has another. */
-  readonly id: string;
-  /** The change that the snapshot includes last. */
-  readonly version: number;
-  /** Where the snapshot ends, from the beginning of the file. */
-  readonly snapshotBytes: number;
-}
-
-interface ChangesLine {
-  readonly v: number;
-  readonly changes: readonly TreeChange[];
-}
+/** A file that was written over is read when it was left alone for so long, in milliseconds. */
+const SETTLED_MS = 100;
 
 /** What became of changes that were appended. */
 export interface Appended {
@@ -61,21 +55,13 @@ export interface Appended {
   readonly failure?: unknown;
 }
 
-/** A journal that cannot be read. */
-export class JournalError extends Error {
-  override readonly name = "JournalError";
-}
-
 /** The journal of one folder. Who opens it, or calls `create`, `append` or `compact`, holds the store's lock. */
 export class Journal {
   readonly #path: string;
   readonly #observer: TreeObserver;
-  #tree: Tree;
-  #file: Deno.FsFile;
-  #ino: number | null;
-  #header: Header;
-  /** Everything before it is in the tree. */
-  #offset: number;
+  #content: JournalContent;
+  /** Whether the tree was replaced, and nobody was told. */
+  #isReplaced = false;
   #writeProblem = "";
 
   /**
@@ -87,18 +73,7 @@ export class Journal {
   constructor(path: string, observer: TreeObserver) {
     this.#path = path;
     this.#observer = observer;
-    this.#file = openJournalFile(path);
-    try {
-      this.#ino = this.#file.statSync().ino;
-      this.#header = readHeader(this.#file, path);
-      this.#tree = readSnapshot(this.#file, this.#header, path);
-      this.#offset = this.#header.snapshotBytes;
-      this.#readChanges();
-      this.#readTail();
-    } catch (error) {
-      this.#file.close();
-      throw error;
-    }
+    this.#content = openWhole(path);
   }
 
   /** Makes an empty journal unless there is one, and removes what a crash left behind. */
@@ -108,17 +83,23 @@ export class Journal {
     } catch (error) {
       if (!(error instanceof Deno.errors.NotFound)) throw error;
     }
+    if (!await Journal.isThere(path)) await writeSnapshot(path, crypto.randomUUID(), new Tree());
+  }
+
+  /** Whether there is a journal at `path`. */
+  static async isThere(path: string): Promise<boolean> {
     try {
       await Deno.stat(path);
+      return true;
     } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-      await writeSnapshot(path, crypto.randomUUID(), new Tree());
+      if (error instanceof Deno.errors.NotFound) return false;
+      throw error;
     }
   }
 
   /** The tree as of the last {@linkcode Journal.catchUp}; replaced when that returns true. */
   get tree(): Tree {
-    return this.#tree;
+    return this.#content.tree;
   }
 
   /** Why the last changes could not be written; `""`: they were. */
@@ -130,21 +111,13 @@ export class Journal {
    * Reads what others have written since.
    *
    * @returns Whether the whole tree was replaced, because the store was replaced.
-   * @throws {Deno.errors.NotFound} When the journal is gone.
+   * @throws {JournalError} When the journal is gone, damaged, or being written over; the tree stays.
    */
   catchUp(): boolean {
-    const info = Deno.statSync(this.#path);
-    if (info.ino === this.#ino) {
-      if (info.size !== this.#offset) this.#readChanges();
-      return false;
-    }
-    const file = openJournalFile(this.#path);
-    try {
-      return this.#changeOver(file);
-    } catch (error) {
-      if (file !== this.#file) file.close();
-      throw error;
-    }
+    this.#follow();
+    const isReplaced = this.#isReplaced;
+    this.#isReplaced = false;
+    return isReplaced;
   }
 
   /**
@@ -156,28 +129,30 @@ export class Journal {
   async append(sets: readonly (readonly TreeChange[])[]): Promise<Appended> {
     if (sets.length === 0) return { count: 0 };
     await this.#cutTail();
-    const { version } = this.#tree;
+    const { file, tree } = this.#content;
+    const { version } = tree;
     const lines = sets.map((changes, i): ChangesLine => ({ v: version + 1 + i, changes }));
     let failure: unknown;
     try {
-      await writeAll(this.#file, concat(lines.map((line) => encodeLine(line))));
+      await writeAll(file, concat(lines.map((line) => encodeLine(line))));
     } catch (error) {
       failure = error;
     }
     // Whole lines are in force, since any process may have read them.
-    this.catchUp();
-    const count = this.#tree.version - version;
+    this.#follow();
+    const count = this.tree === tree ? tree.version - version : 0;
     this.#writeProblem = failure === undefined ? "" : fileFault(failure);
+    if (failure === undefined && count < sets.length) failure = this.#writtenOver();
     if (failure === undefined) return { count };
     // The rest goes now, or with the next writer.
-    await this.#file.truncate(this.#offset).catch(() => {});
+    if (this.tree === tree) await this.#cutTail().catch(() => {});
     return { count, failure };
   }
 
   /** Resolves when the disk has what was appended. */
   async sync(): Promise<void> {
     try {
-      await this.#file.syncData();
+      await this.#content.file.syncData();
     } catch (error) {
       this.#writeProblem = fileFault(error);
       throw error;
@@ -186,81 +161,84 @@ export class Journal {
 
   /** Writes the journal anew when it has grown enough to be worth it. */
   async compactIfGrown(): Promise<void> {
-    const changesBytes = this.#offset - this.#header.snapshotBytes;
-    if (changesBytes < Math.max(CHANGES_BYTES_MIN, GROWTH * this.#header.snapshotBytes)) return;
-    await writeSnapshot(this.#path, this.#header.id, this.#tree);
-    this.catchUp();
+    const { header: { id, snapshotBytes }, offset, tree } = this.#content;
+    if (offset - snapshotBytes < Math.max(CHANGES_BYTES_MIN, GROWTH * snapshotBytes)) return;
+    await writeSnapshot(this.#path, id, tree);
+    this.#follow();
   }
 
   /** Closes the file. */
   close(): void {
-    this.#file.close();
+    this.#content.file.close();
   }
 
-  #changeOver(file: Deno.FsFile): boolean {
-    const header = readHeader(file, this.#path);
-    // The old file is not written to any more: what it holds now is all it ever will.
+  #follow(): void {
+    const info = statJournal(this.#path);
+    const isSameFile = info.ino === this.#content.ino;
+    if (isSameFile && isContinued(this.#content, info.size)) {
+      if (info.size !== this.#content.offset) this.#readChanges();
+      return;
+    }
+    if (isSameFile && Date.now() - (info.mtime?.getTime() ?? 0) < SETTLED_MS) {
+      throw this.#writtenOver();
+    }
+    if (!isSameFile && this.#followRename()) return;
+    const content = openWhole(this.#path);
+    this.#content.file.close();
+    this.#content = content;
+    this.#isReplaced = true;
+  }
+
+  /** Goes on in a new file, if that is this journal, written anew. */
+  #followRename(): boolean {
+    const old = this.#content;
+    try {
+      // The old file is not written to any more: what it holds now is all it ever will.
+      this.#readChanges();
+    } catch (error) {
+      // The new one counts.
+      if (error instanceof JournalError) return false;
+      throw error;
+    }
+    const file = openJournalFile(this.#path);
+    let begin: JournalBegin | undefined;
+    try {
+      begin = readBegin(file, this.#path);
+    } finally {
+      if (begin === undefined) file.close();
+    }
+    const { id, version } = begin.header;
+    if (id !== old.header.id || version !== old.tree.version) {
+      file.close();
+      return false;
+    }
+    old.file.close();
+    this.#content = { ...begin, tree: old.tree };
     this.#readChanges();
-    const isSame = header.id === this.#header.id && header.version === this.#tree.version;
-    if (!isSame) this.#tree = readSnapshot(file, header, this.#path);
-    this.#file.close();
-    this.#file = file;
-    this.#ino = file.statSync().ino;
-    this.#header = header;
-    this.#offset = header.snapshotBytes;
-    this.#readChanges();
-    return !isSame;
+    return true;
   }
 
   #readChanges(): void {
-    const bytes = readRange(this.#file, this.#offset, this.#file.statSync().size);
-    const begin = this.#offset;
-    for (const { value: { v, changes }, end } of parseLines<ChangesLine>(bytes).lines) {
-      // As where a journal, or a part of it, was written into it once more.
-      if (v !== this.#tree.version + 1 || !Array.isArray(changes)) throw this.#damaged();
-      this.#tree.apply(v, changes, this.#observer);
-      this.#offset = begin + end;
-    }
+    readChanges(this.#content, this.#path, this.#observer);
   }
 
   /** Cuts off what a crashed writer left behind the last whole line. */
   async #cutTail(): Promise<void> {
-    if (this.#readTail().length > 0) await this.#file.truncate(this.#offset);
+    const { file, offset } = this.#content;
+    if (readTail(this.#content, this.#path).length > 0) await file.truncate(offset);
   }
 
-  /**
-   * What a crashed writer left behind the last whole line.
-   *
-   * @throws {JournalError} When a whole line follows one that is not whole: no crash leaves that.
-   */
-  #readTail(): Uint8Array {
-    const tail = readRange(this.#file, this.#offset, this.#file.statSync().size);
-    for (let at = tail.indexOf(NEWLINE); at >= 0; at = tail.indexOf(NEWLINE, at + 1)) {
-      // Better stop than lose it.
-      if (parseLines(tail.subarray(at + 1), 1).lines.length > 0) throw this.#damaged();
-    }
-    return tail;
+  #writtenOver(): JournalError {
+    return new JournalError(
+      `journal "${this.#path}" was written over while it was in use: it is read again in a moment`,
+    );
   }
-
-  #damaged(): JournalError {
-    return damagedAt(this.#file, this.#offset, this.#path);
-  }
-}
-
-/** @param offset Where the line begins that is damaged, from the beginning of the file. */
-function damagedAt(file: Deno.FsFile, offset: number, path: string): JournalError {
-  const line = readRange(file, 0, offset).filter((byte) => byte === NEWLINE).length + 1;
-  return new JournalError(`journal "${path}" is damaged at byte ${offset}, line ${line}`);
 }
 
 // -- the file --
 
 function unfinished(path: string): string {
   return `${path}.new`;
-}
-
-function openJournalFile(path: string): Deno.FsFile {
-  return Deno.openSync(path, { read: true, append: true });
 }
 
 async function writeSnapshot(path: string, id: string, tree: Tree): Promise<void> {
@@ -305,90 +283,8 @@ async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-function readHeader(file: Deno.FsFile, path: string): Header {
-  const bytes = readRange(file, 0, HEADER_BYTES);
-  const header = parseLines<Header>(bytes).lines[0]?.value;
-  if (header === undefined) throw damagedAt(file, 0, path);
-  if (header.journal !== FORMAT) {
-    throw new JournalError(`journal "${path}" has format ${header.journal}: this program reads 1`);
-  }
-  return header;
-}
-
-function readSnapshot(file: Deno.FsFile, header: Header, path: string): Tree {
-  const bytes = readRange(file, HEADER_BYTES, header.snapshotBytes);
-  const { lines, offset } = parseLines<{ entries: SnapshotEntry[] }>(bytes);
-  if (HEADER_BYTES + offset !== header.snapshotBytes) {
-    throw damagedAt(file, HEADER_BYTES + offset, path);
-  }
-  const tree = new Tree();
-  let begin = HEADER_BYTES;
-  for (const { value: { entries }, end } of lines) {
-    if (!Array.isArray(entries)) throw damagedAt(file, begin, path);
-    for (const entry of entries) tree.restore(entry);
-    begin = HEADER_BYTES + end;
-  }
-  tree.restored(header.version);
-  return tree;
-}
-
-function readRange(file: Deno.FsFile, begin: number, end: number): Uint8Array {
-  const bytes = new Uint8Array(Math.max(0, end - begin));
-  file.seekSync(begin, Deno.SeekMode.Start);
-  let filled = 0;
-  while (filled < bytes.length) {
-    const count = file.readSync(bytes.subarray(filled));
-    if (count === null) break;
-    filled += count;
-  }
-  return bytes.subarray(0, filled);
-}
-
 async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
   for (let written = 0; written < bytes.length;) {
     written += await file.write(bytes.subarray(written));
   }
-}
-
-// -- lines --
-
-/** A line, padded with spaces before its newline to `lineBytes` if that is given. */
-function encodeLine(value: unknown, lineBytes = 0): Uint8Array {
-  const json = JSON.stringify(value).padEnd(lineBytes - CHECKSUM_BYTES - 2, " ");
-  const bytes = encoder.encode(`${"0".repeat(CHECKSUM_BYTES)} ${json}\n`);
-  encoder.encodeInto(checksumOf(bytes), bytes);
-  return bytes;
-}
-
-/** The checksum of what stands between it and the newline of a line. */
-function checksumOf(line: Uint8Array): string {
-  const checksum = crc32(line, CHECKSUM_BYTES + 1, line.length - 1);
-  return checksum.toString(16).padStart(CHECKSUM_BYTES, "0");
-}
-
-/**
- * The whole lines at the beginning of `bytes`, where each ends, and where the first that is not whole begins.
- *
- * @param max Most lines that are parsed.
- */
-function parseLines<T>(
-  bytes: Uint8Array,
-  max = Infinity,
-): { lines: { value: T; end: number }[]; offset: number } {
-  const lines: { value: T; end: number }[] = [];
-  const decoder = new TextDecoder();
-  let offset = 0;
-  while (offset < bytes.length && lines.length < max) {
-    const newline = bytes.indexOf(NEWLINE, offset);
-    if (newline < 0) break;
-    const line = bytes.subarray(offset, newline);
-    const checksum = decoder.decode(line.subarray(0, CHECKSUM_BYTES));
-    if (checksum !== checksumOf(bytes.subarray(offset, newline + 1))) break;
-    offset = newline + 1;
-    lines.push({
-      value: JSON.parse(decoder.decode(line.subarray(CHECKSUM_BYTES + 1))),
-      end: offset,
-    });
-  }
-  return { lines, offset };
 }

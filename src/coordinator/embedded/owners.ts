@@ -67,6 +67,14 @@ export class OwnerProbe {
     return ids.filter((id) => this.#isDead(id));
   }
 
+  /** Whether a session is there that has not ended. */
+  isAnyAlive(): boolean {
+    const names = [...Deno.readDirSync(this.#folder)].map(({ name }) => name);
+    const isAnyAlive = names.some((name) => !name.endsWith(".new") && !this.#isDead(name));
+    this.close();
+    return isAnyAlive;
+  }
+
   /** Removes the file of a dead session. */
   remove(id: string): void {
     this.#forget(id);
