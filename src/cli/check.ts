@@ -13,6 +13,7 @@ import type { ConfigKey } from "../config/key.ts";
 import { CONFIG_KEYS } from "../config/keys.ts";
 import { loadConfig, type LoadedConfig } from "../config/load.ts";
 import { backendTlsFiles, clientTlsFiles, etcdTlsFiles, httpTlsFiles } from "../config/tls.ts";
+import { isUnmade } from "../coordinator/embedded/folder.ts";
 import { openCoordinator, openJodis } from "../coordinator/open.ts";
 import { dateFaults, readTlsFiles } from "../io/tls_files.ts";
 import { readUsers } from "../proxy/users.ts";
@@ -25,7 +26,7 @@ import { checkIsHere } from "../store/moves.ts";
 import { storeOf } from "../store/store.ts";
 import { webhookAuthority } from "./parts/attached_dashboard.ts";
 import { FILE_CHECKS, findFolders } from "./parts/config_files.ts";
-import { COORDINATOR_MS, isOnDisk, ownToken } from "./parts/context.ts";
+import { COORDINATOR_MS, ownToken } from "./parts/context.ts";
 import { CONFIG_FILE, PLACE_FLAGS } from "./parts/flags.ts";
 import { askProcess, documentOf, PROCESS_ADDR } from "./parts/process_http.ts";
 import { askOverTls, foreignCertificate } from "./parts/product_tls.ts";
@@ -177,9 +178,10 @@ async function reach({ config, entries }: LoadedConfig): Promise<Findings> {
 
 /** The groups of the store; undefined while it is empty. */
 async function storedGroups(config: Config): Promise<GroupRecord[] | undefined> {
-  // Opening would create it.
-  if (config.coordinator === "embedded" && !await isOnDisk(config.embeddedDir)) return undefined;
-  const coordinator = await openCoordinator(config, AbortSignal.timeout(COORDINATOR_MS));
+  if (config.coordinator === "embedded" && isUnmade(config.embeddedDir)) {
+    return undefined;
+  }
+  const coordinator = await openCoordinator(config, AbortSignal.timeout(COORDINATOR_MS), true);
   try {
     const store = storeOf(coordinator, config.product);
     await checkIsHere(store);

@@ -19,18 +19,20 @@ import type { ZookeeperOptions } from "./zookeeper/zookeeper.ts";
  * Opens the coordinator that the config names.
  *
  * @param signal Gives up opening it.
+ * @param mustExist Whether an embedded one that is not there is an error; else it is made.
  * @throws {KeyError} When a file that the config names cannot be used.
  * @throws {CoordinatorError} When it cannot be opened, or was given up.
  */
 export async function openCoordinator(
   config: Config,
   signal?: AbortSignal,
+  mustExist = false,
 ): Promise<Coordinator> {
   const { coordinatorEndpoints, coordinatorAuth: auth, zkSessionTimeoutMs } = config;
   const session = { auth, sessionTimeoutMs: zkSessionTimeoutMs, signal };
   switch (config.coordinator) {
     case "embedded":
-      return await EmbeddedCoordinator.open({ dir: config.embeddedDir });
+      return await EmbeddedCoordinator.open({ dir: config.embeddedDir, mustExist });
     case "zookeeper":
       return await openZookeeper(coordinatorEndpoints, session);
     case "etcd": {

@@ -192,7 +192,7 @@ export class CommandContext implements AsyncDisposable {
         `embedded_dir "${config.embeddedDir}" does not exist: nothing has been stored yet`,
       );
     }
-    return await this.#open(config, check);
+    return await this.#open(config, check, true);
   }
 
   /**
@@ -206,11 +206,11 @@ export class CommandContext implements AsyncDisposable {
 
   /** The same of any config. */
   async openToFill(config: Config, check: StoreCheck = "the product is there"): Promise<Store> {
-    return await this.#open(config, check);
+    return await this.#open(config, check, false);
   }
 
-  async #open(config: Config, check: StoreCheck): Promise<Store> {
-    const coordinator = await this.#openPlaced(config);
+  async #open(config: Config, check: StoreCheck, mustExist: boolean): Promise<Store> {
+    const coordinator = await this.#openPlaced(config, mustExist);
     this.#coordinators.push(coordinator);
     const store = storeOf(coordinator, config.product);
     if (check === "the product is there") await checkIsHere(store);
@@ -218,9 +218,9 @@ export class CommandContext implements AsyncDisposable {
   }
 
   /** Opens a coordinator; an error about a file that the config file names says in which line. */
-  async #openPlaced(config: Config): Promise<Coordinator> {
+  async #openPlaced(config: Config, mustExist: boolean): Promise<Coordinator> {
     try {
-      return await openCoordinator(config, AbortSignal.timeout(COORDINATOR_MS));
+      return await openCoordinator(config, AbortSignal.timeout(COORDINATOR_MS), mustExist);
     } catch (error) {
       throw config === this.#loaded?.config ? this.#loaded.entries.placed(error) : error;
     }
@@ -263,7 +263,7 @@ export class CommandContext implements AsyncDisposable {
     const endMs = performance.now() + startMs;
     for (let store: Store | undefined;;) {
       // A process that is starting may create the store only now.
-      if (store === undefined && await isOnDisk(config.embeddedDir)) {
+      if (store === undefined && await isOnDisk(`${config.embeddedDir}/journal`)) {
         store = await this.openStore(config);
       }
       const address = store === undefined ? undefined : await storedDashboard(store);
@@ -312,9 +312,7 @@ async function storedDashboard(store: Store): Promise<Address | undefined> {
 async function storedLeader(config: Config): Promise<DashboardRecord | undefined> {
   let coordinator: Coordinator | undefined;
   try {
-    // Opening would create it.
-    if (config.coordinator === "embedded" && !await isOnDisk(config.embeddedDir)) return undefined;
-    coordinator = await openCoordinator(config, AbortSignal.timeout(FIND_LEADER_MS));
+    coordinator = await openCoordinator(config, AbortSignal.timeout(FIND_LEADER_MS), true);
     return await loadDashboard(storeOf(coordinator, config.product));
   } catch (error) {
     logger("config").debug("it is not known which dashboard leads: {error}", { error });

@@ -7,8 +7,9 @@
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { callCli } from "../../support/cli_call.ts";
+import { until } from "../../support/deadline.ts";
 import { freePort } from "../../support/free_port.ts";
-import { startProgram } from "../../support/proxy_process.ts";
+import { ProxyProcess, startProgram } from "../../support/proxy_process.ts";
 import { RedisServer } from "../../support/redis_server.ts";
 import { StoreFolder } from "../../support/store.ts";
 
@@ -65,4 +66,38 @@ Deno.test("check, config check, config dump and the start of a proxy fail with a
     // What is left of it is for the operator to save.
     assertEquals(await Deno.readFile(journal), before);
   }
+});
+
+Deno.test("commands that read make no store where its journal was removed: they say what to do, and proxies serve on", async () => {
+  await using folder = await StoreFolder.make();
+  await using servers = await RedisServer.startMany(1);
+  const { addr } = servers[0]!;
+  await (await folder.openFilled(addr)).coordinator.close();
+  await using proxy = await ProxyProcess.start({
+    config: { embedded_dir: folder.dir, product: "test", proxy_id: "one", servers: addr },
+  });
+  using client = await proxy.client();
+  assertEquals(await client.call("SET", "a", "1"), "OK");
+  const file = `${folder.dir}/config.ini`;
+  await Deno.writeTextFile(file, `${folder.config}\nproduct = test\nservers = ${addr}\n`);
+  const journal = `${folder.dir}/journal`;
+  await Deno.rename(journal, `${journal}.away`);
+  const said =
+    `journal "${await Deno.realPath(folder.dir)}/journal" is not there; if there was one, ` +
+    "put a good copy in its place";
+  for (const words of [["check"], ["config", "check"], ["config", "dump"]]) {
+    const { code, stdout, stderr } = await callCli(...words, "-c", file);
+    assertEquals(code === 0, false, words.join(" "));
+    assertStringIncludes(`${stdout}${stderr}`, said, words.join(" "));
+    assertEquals(await client.call("GET", "a"), "1");
+  }
+  await until(() =>
+    proxy.stderr.includes(`[ERROR] coordinator: embedded_dir cannot be used: ${said}`)
+  );
+  // Fails if somebody has made one.
+  await Deno.link(`${journal}.away`, journal);
+  await until(() => proxy.stderr.includes("embedded_dir can be used again"));
+  const { code } = await callCli("config", "check", "-c", file);
+  assertEquals(code, 0);
+  assertEquals(await client.call("GET", "a"), "1");
 });
