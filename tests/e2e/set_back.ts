@@ -101,6 +101,33 @@ class SetBackCluster implements AsyncDisposable {
       }), CHANGE_MS);
   }
 
+  /** Moves a slot back to the group that has its keys, as status says. */
+  async giveBack(slotId: number, groupId: number): Promise<void> {
+    const config = (...words: string[]) =>
+      callCli("config", "-c", this.dashboard.configFile, ...words);
+    assertEquals((await config("slot", "migrate", `${slotId}`, `${slotId}`, `${groupId}`)).code, 0);
+    let advice: string | undefined;
+    await until(async () => {
+      const { stdout } = await config("status", "--short");
+      return (advice = /`codis-proxy config (slot migrate [\d ]+ --keep)`/.exec(stdout)?.[1]) !==
+        undefined;
+    }, CHANGE_MS);
+    const { code, stderr } = await config(...advice!.split(" "), "--wait");
+    assertEquals(code, 0, stderr);
+  }
+
+  /** Writes keys through the first proxy. */
+  async write(keys: readonly string[], value: string): Promise<void> {
+    using client = await this.proxies[0]!.client();
+    for (const key of keys) assertEquals(await client.call("SET", key, value), "OK");
+  }
+
+  /** Reads keys through the other proxy. */
+  async read(keys: readonly string[]): Promise<unknown> {
+    using client = await this.proxies[1]!.client();
+    return await client.call("MGET", ...keys);
+  }
+
   /** Ends the server, does something with its data, and starts it again. */
   async whileStopped(body: () => Promise<void>): Promise<void> {
     await this.server.stop();
@@ -139,6 +166,8 @@ export function testSetBack(
       await cluster.untilOnline();
       for (const slotId of [2, 3, 4]) await cluster.move(slotId, 2);
       await cluster.assertServedBy(2, 2);
+      const keys = keysInSlots([3], 3);
+      await cluster.write(keys, "moved");
       await cluster.whileStopped(() => cluster.server.setBack());
       await cluster.untilOnline();
       const sinceMs = performance.now();
@@ -152,6 +181,9 @@ export function testSetBack(
       for (const proxy of cluster.proxies) {
         assertStringIncludes(proxy.stderr, "it was set back to an older copy");
       }
+      await cluster.write(keys.slice(0, 1), "written since");
+      await cluster.giveBack(3, 2);
+      assertEquals(await cluster.read(keys), ["written since", "moved", "moved"]);
     },
   );
 
