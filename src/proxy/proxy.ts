@@ -219,7 +219,7 @@ class StartedProxy implements RunningProxy {
         proxyRecord,
         coordinatorState: () => this.#coordinator?.state ?? "connecting",
         slotFault: () => this.#membership?.slots.faults.reason ?? "",
-        staleSeconds: () => (this.#membership?.registration.staleMs ?? 0) / 1000,
+        staleSeconds: () => (this.#membership?.staleMs ?? 0) / 1000,
         users: config.acl,
         clientsMax: () => this.#configured.clientsMax,
         isServing: () => this.#isReady,

@@ -265,7 +265,7 @@ export class ActionFollower {
     while (mayBeOther && this.#watch !== undefined) {
       if (this.#store.coordinator.moves !== this.#moves) return newer;
       try {
-        this.#mustReadAnew ||= await this.#isSetBack();
+        this.#mustReadAnew ||= await this.isSetBack();
         if (!this.#mustReadAnew) break;
         await this.#readAnew();
         this.#mustReadAnew = false;
@@ -281,9 +281,16 @@ export class ActionFollower {
 
   // -- a store that was set back --
 
-  /** Whether the newest action that we know is not in the store any more, or is another one. */
-  async #isSetBack(): Promise<boolean> {
-    if (this.#last === undefined) return false;
+  /**
+   * Whether the newest action that we know is not in the store any more, or is another one; or what was read before
+   * that was noticed is still in force.
+   *
+   * @throws {CoordinatorError} When the store cannot be read.
+   */
+  async isSetBack(): Promise<boolean> {
+    if (this.#mustReadAnew) return true;
+    // In another store, actions are others.
+    if (this.#last === undefined || this.#store.coordinator.moves !== this.#moves) return false;
     const text = await loadActionText(this.#store, this.#last);
     return text === undefined || (this.#lastText !== undefined && text !== this.#lastText);
   }

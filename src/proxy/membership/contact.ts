@@ -26,6 +26,9 @@ const READ_MS = 500;
 /** The same while it is not. */
 const IDLE_READ_MS = 2_000;
 
+/** The coordinator is silent when it was not heard from for so long, in milliseconds. */
+const SILENT_MS = 5_000;
+
 /**
  * How long a master must hear from all its replicas before it is served again, in milliseconds. When a network heals,
  * what they had sent before they left it may come, all at once, and counts as heard for two seconds.
@@ -68,6 +71,7 @@ export class Contact {
   #readMs = -Infinity;
   #isReading = false;
   #isChecking = false;
+  #isStarted = false;
   #inDoubt = false;
   /** Groups that are not served, since when all replicas are heard again, and how many each master has had. */
   readonly #withheld = new Set<number>();
@@ -90,6 +94,7 @@ export class Contact {
   async start(): Promise<void> {
     this.#heardMs = this.#timers.nowMs();
     await this.#read(this.#heardMs);
+    this.#isStarted = true;
     this.#end();
     this.#end = repeat(LOOK_MS, () => this.#look(), this.#timers);
   }
@@ -97,6 +102,12 @@ export class Contact {
   /** Stops. */
   stop(): void {
     this.#end();
+  }
+
+  /** For how long it was not read that we are online, in milliseconds; 0 while it is read as often as it should be. */
+  get silentMs(): number {
+    const ms = this.#timers.nowMs() - this.#heardMs;
+    return this.#isStarted && ms >= SILENT_MS ? ms : 0;
   }
 
   /** Whether masters may have been replaced without our hearing of it. */

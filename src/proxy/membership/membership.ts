@@ -109,7 +109,7 @@ export class Membership {
         onMarkOffline: () => events.onMarkOffline(),
         setServing: (serving) => setServing("table", serving),
         beforeEntry: () => this.#follower.countAnew(),
-        isOvertaken: () => this.#contact.isLost,
+        isOvertaken: async () => this.#contact.isLost || await this.#follower.isSetBack(),
         isEmpty: () => this.slots.isEmpty,
         onOnline: async () => {
           this.#follow();
@@ -131,6 +131,11 @@ export class Membership {
       timers,
       other,
     );
+  }
+
+  /** For how long no dashboard could change the table, as far as we know, in milliseconds; 0 when one can. */
+  get staleMs(): number {
+    return this.registration.staleMs || this.#contact.silentMs;
   }
 
   /** The newest action that is done with; `""` before the first. */

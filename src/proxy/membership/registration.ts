@@ -72,8 +72,8 @@ export interface RegistrationEvents {
   onMarkOffline(): void;
   /** Requests are served, held or refused from now on. */
   setServing(serving: Serving): void;
-  /** Whether the table may have been changed although we are online and fenced. @default no */
-  isOvertaken?(): boolean;
+  /** Asks whether the table may have been changed although we are online and fenced. @default no */
+  isOvertaken?(): Promise<boolean>;
 }
 
 /** Times of a registration, in milliseconds. */
@@ -146,7 +146,7 @@ export class Registration {
       isOnline: () => this.#state === "online",
       load: () => events.onOnline(),
       isEmpty: () => events.isEmpty?.() ?? false,
-      isOvertaken: () => events.isOvertaken?.() ?? false,
+      isOvertaken: async () => await events.isOvertaken?.() ?? false,
       setServing: (serving) => events.setServing(serving),
     });
   }
@@ -190,7 +190,7 @@ export class Registration {
     return this.#registrations;
   }
 
-  /** How long no dashboard could change the table, in milliseconds; 0 when online. */
+  /** For how long it is known that no dashboard could change the table, in milliseconds; 0 when online. */
   get staleMs(): number {
     return this.#state === "online" ? 0 : this.#timers.nowMs() - this.#awaySinceMs;
   }

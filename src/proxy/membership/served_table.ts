@@ -44,8 +44,13 @@ export interface ServedTableOptions {
   readonly signal: AbortSignal;
   /** Whether the registration is online. */
   isOnline(): boolean;
-  /** Whether the table may have been changed although we are online and fenced: by a failover. */
-  isOvertaken(): boolean;
+  /**
+   * Asks whether the table may have been changed although we are online and fenced: by a failover, or since the store
+   * was set back to an older copy.
+   *
+   * @throws {CoordinatorError} When that cannot be asked.
+   */
+  isOvertaken(): Promise<boolean>;
   /** Loads every slot; called again when it rejects. */
   load(): Promise<void>;
   /** Whether no slot is served. */
@@ -272,8 +277,8 @@ export class ServedTable {
   /** Nothing was changed behind our back if we were online and fenced all the time. */
   async #checkPlace(gap: number): Promise<void> {
     const own = await this.#own.load();
-    const isInPlace = own?.state === "online" && !this.#options.isOvertaken() &&
-      await this.#own.isFenced();
+    const isInPlace = own?.state === "online" && await this.#own.isFenced() &&
+      !await this.#options.isOvertaken();
     // What was read may be from before another pause; that one is being checked.
     if (gap !== this.#gaps) return;
     if (isInPlace) {

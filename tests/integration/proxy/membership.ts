@@ -409,6 +409,20 @@ export function testMembership(
     await answered(store, await send(store, { type: "slot_changed", target }));
   });
 
+  test("a proxy that was paused while the store was set back serves no request by the table of before", async () => {
+    await using folder = await subject.start();
+    const store = await folder.openFilled("a:1,b:2");
+    await using proxy = await new TestProxy(store).start();
+    const target = slotIn("test", 9, 1, "online");
+    await answered(store, await send(store, { type: "slot_changed", target }));
+    const { coordinator, paths } = store;
+    await saveSlot(store, slotIn("test", 3, 2, "online"));
+    await coordinator.deleteTree(paths.actions);
+    proxy.membership.registration.table.notePause();
+    await proxy.seen("serving");
+    assertEquals(proxy.table.fills.get(3)?.backendAddr, "b:2");
+  });
+
   test("a store that was set back is read anew although that fails at first, and no action is missed", async () => {
     await using folder = await subject.start();
     const store = await folder.openFilled("a:1,b:2");

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { Contact } from "../../../../src/proxy/membership/contact.ts";
 import { FakeTimers } from "../../../support/fake_timers.ts";
@@ -60,6 +60,20 @@ Deno.test("a proxy in contact serves, whatever its masters say of their replicas
   proxy.heard = 0;
   await proxy.pass(30_000);
   assertEquals(proxy.done, []);
+});
+
+Deno.test("a proxy knows for how long its coordinator has not answered, until it does again", async () => {
+  using proxy = await CutOff.start();
+  await proxy.pass(20_000);
+  assertEquals(proxy.contact.silentMs, 0);
+  proxy.isThere = false;
+  await proxy.pass(4_000);
+  assertEquals(proxy.contact.silentMs, 0, "one that answers late is not away");
+  await proxy.pass(26_000);
+  assert(proxy.contact.silentMs >= 30_000, `${proxy.contact.silentMs} ms`);
+  proxy.isThere = true;
+  await proxy.pass(1_000);
+  assertEquals(proxy.contact.silentMs, 0);
 });
 
 Deno.test("a proxy that is cut off serves a master only as long as that has all its replicas", async () => {

@@ -138,6 +138,25 @@ Deno.test("after a pause requests are held until holdMs, then served if the coor
   store.coordinator.read = read;
 });
 
+Deno.test("after a pause in which the table may have changed behind our fence it is loaded before requests are served", async () => {
+  await using folder = await StoreFolder.make();
+  const store = await folder.openFilled("a:1");
+  let isOvertaken = false;
+  await using test = new TestRegistration(store, {
+    isOvertaken: () => Promise.resolve(isOvertaken),
+  });
+  await test.registration.start();
+  await test.isAt("load");
+  for (const expected of [["held", "serving"], ["held", "load", "serving"]]) {
+    test.asked.length = 0;
+    test.timers.pause(60_000);
+    test.registration.table.checkGap();
+    await test.isAt("serving");
+    assertEquals(test.asked, expected);
+    isOvertaken = true;
+  }
+});
+
 Deno.test("a process that runs on is not taken for one that was paused", async () => {
   await using folder = await StoreFolder.make();
   await using test = new TestRegistration(await folder.openFilled("a:1"));
