@@ -63,6 +63,8 @@ export class Journal {
   /** Whether the tree was replaced, and nobody was told. */
   #isReplaced = false;
   #writeProblem = "";
+  /** Whether lines of ours are being written: that moves the place in the file at which it is read. */
+  #isAppending = false;
 
   /**
    * Opens the journal at `path`, which exists.
@@ -114,7 +116,8 @@ export class Journal {
    * @throws {JournalError} When the journal is gone, damaged, or being written over; the tree stays.
    */
   catchUp(): boolean {
-    this.#follow();
+    // Who appends has caught up, and keeps all others from it.
+    if (!this.#isAppending) this.#follow();
     const isReplaced = this.#isReplaced;
     this.#isReplaced = false;
     return isReplaced;
@@ -133,10 +136,13 @@ export class Journal {
     const { version } = tree;
     const lines = sets.map((changes, i): ChangesLine => ({ v: version + 1 + i, changes }));
     let failure: unknown;
+    this.#isAppending = true;
     try {
       await writeAll(file, concat(lines.map((line) => encodeLine(line))));
     } catch (error) {
       failure = error;
+    } finally {
+      this.#isAppending = false;
     }
     // Whole lines are in force, since any process may have read them.
     this.#follow();

@@ -166,3 +166,25 @@ Deno.test("embedded store that is not there is not made by whoever only reads", 
   assertEquals(isUnmade(dir), false);
   await Deno.remove(dir, { recursive: true });
 });
+
+Deno.test("embedded store is read while it is being written to, and is never taken for one that was written over", async () => {
+  await using store = await SharedStore.open();
+  const { one, two } = store;
+  await one.create("/a", "");
+  const data = "x".repeat(200_000);
+  let isDone = false;
+  const reading = (async () => {
+    let reads = 0;
+    for (; !isDone; reads++) {
+      assert((await one.read("/a")).data.length % 200_000 <= 1);
+      await new Promise((resolve) => setTimeout(resolve, 0));
+    }
+    return reads;
+  })();
+  const writing = (async () => {
+    for (let i = 0; i < 200; i++) await one.write("/a", data + (i % 2 === 0 ? "" : "y"));
+  })();
+  await Promise.all([writing.finally(() => isDone = true), reading]);
+  assertEquals((await two.read("/a")).data, `${data}y`);
+  assertEquals(store.states, []);
+});
