@@ -55,7 +55,8 @@ export class BigKeys {
     const list = this.#context.bigKeys(key.slotId);
     const isNew = list?.has(name) === false;
     list?.set(name, this.#view(key));
-    this.#note(key.slotId);
+    // Until a new round has met as many as the one before, that one's count holds.
+    if (slot.size >= (list?.size ?? 0)) this.#note(key.slotId);
     if (isNew && ++this.#events <= EVENTS_MAX) this.#report(key);
   }
 
@@ -93,7 +94,9 @@ export class BigKeys {
     for (const slotId of slotIds) {
       const list = this.#context.bigKeys(slotId);
       const seen = this.#slots.get(slotId);
-      for (const name of list?.keys() ?? []) if (!seen?.has(name)) list?.delete(name);
+      const gone = [...list?.keys() ?? []].filter((name) => !seen?.has(name));
+      for (const name of gone) list?.delete(name);
+      if (gone.length > 0) this.#note(slotId);
     }
   }
 
