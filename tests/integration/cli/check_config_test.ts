@@ -143,7 +143,7 @@ Deno.test("check says plainly what answers no Redis command, and what no HTTP cl
 Deno.test("check says plainly that no store can be at a place, as the start does", async () => {
   assertEquals(await check("embedded_dir = /proc/self/store"), [
     1,
-    'error: coordinator embedded: "/proc/self/store" cannot be read: files below /dev, /proc ' +
+    'error: coordinator embedded: cannot open embedded_dir "/proc/self/store": files below /dev, /proc ' +
     "and /sys cannot be used",
   ]);
 });
