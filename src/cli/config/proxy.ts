@@ -105,13 +105,19 @@ async function untilOnline(values: FlagValues, context: CommandContext): Promise
   const client = await context.followingClient();
   let outcome: CommandOutput | undefined;
   while (outcome === undefined) {
-    await until(client, `proxy ${name} has not registered`, async () => {
+    await until(client, () => `proxy ${name} has not registered`, async () => {
       return (await client.proxies() ?? []).some(({ id }) => id === name);
     });
     outcome = await setOnlineIfThere(values, context);
   }
-  await until(client, `proxy ${name} does not serve every slot`, async () => {
+  let problem = "";
+  const complaint = () =>
+    `proxy ${name} ${
+      problem === "" ? "does not serve every slot" : `cannot be asked by the dashboard (${problem})`
+    }`;
+  await until(client, complaint, async () => {
     const proxy = (await client.cluster()).proxies.find(({ id }) => id === name);
+    problem = proxy?.is_reachable === false ? proxy.problem : "";
     if (proxy?.state === "offline") await setOnlineIfThere(values, context);
     // Codis 2.0's own proxies do not report slots_offline.
     return proxy?.state === "online" && proxy.is_reachable && !proxy.drain &&
@@ -135,7 +141,7 @@ async function setOnlineIfThere(
 
 async function until(
   client: DashboardClient,
-  complaint: string,
+  complaint: () => string,
   isReached: () => Promise<boolean>,
 ): Promise<void> {
   const endMs = performance.now() + START_MS;
@@ -146,7 +152,7 @@ async function until(
       // Another dashboard may be taking over.
       if (!client.hasAnswered || !isDashboardAway(error) || performance.now() >= endMs) throw error;
     }
-    if (performance.now() >= endMs) throw new Error(`${complaint} after ${START_MS / 1000} s`);
+    if (performance.now() >= endMs) throw new Error(`${complaint()} after ${START_MS / 1000} s`);
     await delay(POLL_MS);
   }
 }
