@@ -10,6 +10,8 @@ import type { ProxyView, ServerView } from "../api/cluster_view.ts";
 import type { OutageReporter } from "./server_outages.ts";
 
 const KIND = "proxy_gone";
+/** A proxy that is there, and whose certificate is refused: see `refusedCertificate` of api/product_http.ts. */
+const CERTIFICATE = /\bits certificate /;
 
 /** Reports what the last round over all proxies says. */
 export class ProxyOutages {
@@ -36,9 +38,11 @@ export class ProxyOutages {
         ...{ kind: KIND, phase: "begin", subject: addr, proxy: id },
         text: `proxy ${id} (${addr}) does not answer this dashboard`,
         cause: problem,
-        hint:
-          "look at its machine and its log, and start it again; changes of the cluster wait for it, " +
-          "until it is back or, if it has surely ended, config action remove-fence",
+        hint: CERTIFICATE.test(problem)
+          ? "it may serve its clients: look at http_tls_cert of that proxy, which must be made for this address, " +
+            "and at dashboard_ca of this dashboard"
+          : "look at its machine and its log, and start it again; changes of the cluster wait for it, " +
+            "until it is back or, if it has surely ended, config action remove-fence",
       });
     }
     const present = new Set(proxies.map(({ addr }) => addr));

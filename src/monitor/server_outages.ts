@@ -146,7 +146,9 @@ export class ServerOutages {
     const { addr, type } = server;
     const forMs = this.#servers.downMs(addr);
     const what = `the ${type === "slave" ? "replica" : type} ${addr}`;
-    const problem = this.#servers.problemOf(addr).replace(`${addr}: `, "");
+    const said = this.#servers.problemOf(addr);
+    // What to do may name it again.
+    const problem = said.startsWith(`${addr}: `) ? said.slice(addr.length + 2) : said;
     if (forMs === 0 && problem === "") {
       return this.#end("server_down", server, `${what} answers again`);
     }

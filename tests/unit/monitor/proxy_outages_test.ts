@@ -4,7 +4,7 @@
  * @module
  */
 
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import type { ProxyView } from "../../../src/api/cluster_view.ts";
 import { Outages } from "../../../src/control/outages.ts";
 import { ProxyOutages } from "../../../src/monitor/proxy_outages.ts";
@@ -17,7 +17,10 @@ function proxy(problem: string): ProxyView {
 class WatchedProxy {
   nowMs = 0;
   readonly #told: string[] = [];
-  readonly #outages = new Outages(({ phase, text, cause }, isNew) => {
+  /** What to do about what was told last. */
+  hint = "";
+  readonly #outages = new Outages(({ phase, text, cause, hint }, isNew) => {
+    this.hint = hint;
     if (isNew) this.#told.push(`${phase}: ${text}${cause === "" ? "" : `: ${cause}`}`);
   }, () => this.nowMs);
   readonly #watch = new ProxyOutages({
@@ -54,6 +57,15 @@ Deno.test("a proxy that hangs, then loses its session, then is back, is one outa
   assertEquals(watched.told, ["begin: proxy p1 (p:1) does not answer this dashboard: no answer"]);
   watched.see(5, [proxy("")], []);
   assertEquals(watched.told, ["end: proxy p1 (p:1) answers again"]);
+});
+
+Deno.test("who is told of a proxy with a wrong certificate is not told to start it again", () => {
+  const watched = new WatchedProxy();
+  watched.see(5, [proxy("no answer")], []);
+  assertMatch(watched.hint, /start it again/);
+  watched.see(5, [proxy("")], []);
+  watched.see(5, [proxy("its certificate is not made for that address")], []);
+  assertMatch(watched.hint, /^it may serve its clients: look at http_tls_cert/);
 });
 
 Deno.test("a proxy that was killed is told; one that leaves is not", () => {

@@ -182,7 +182,8 @@ Deno.test("a server that refuses our password is not to be started again", async
   const servers = new WatchedServers();
   await servers.rounds(1);
   servers.down.add(MASTER);
-  servers.downCause = "NOAUTH Authentication required.";
+  servers.downCause =
+    `WRONGPASS invalid username-password pair (at ${MASTER}: it has no user "adm")`;
   await servers.rounds(5);
   assertEquals(servers.told, [
     `begin server_down error: the master ${MASTER} refuses the dashboard: ${servers.downCause}`,
