@@ -29,13 +29,14 @@ import {
   lettingIn,
   type ServerSightings,
 } from "./fit_replica.ts";
-import { type Replication, replicationOf } from "./servers.ts";
+import { replicationOf } from "./servers.ts";
 import { isMajority, type Tally } from "./votes.ts";
 
 /** How often masters are judged, in milliseconds. */
 const ROUND_MS = 100;
 /** Wait after a promotion that was refused, in milliseconds. */
 const RETRY_MS = 1_000;
+
 /** What was last seen of the cluster, as far as a failover depends on it. */
 export interface MasterSightings {
   readonly tree: { readonly groups: readonly GroupRecord[] };
@@ -166,7 +167,7 @@ export class Failover {
     const groupId = group.id;
     const about = aboutFailover(groupId, master);
     const seconds = Math.round(downMs / 100) / 10;
-    const last = this.#lastSeen(master);
+    const last = replicationOf(this.#context.sightings.servers.infoOf(master) ?? {});
     const missing = last.history === history ? Math.max(0, last.offset - offset) : 0;
     const fewer = missing === 0 ? "" : `, ${missing} fewer than it had when it last answered`;
     this.#begun.add(groupId);
@@ -214,11 +215,6 @@ export class Failover {
     const best = bestOf(await this.#judgeReplicas(group, master, downMs / 1000));
     if (typeof best === "string") return best;
     return best.addr === addr ? "" : `${best.addr} has more of its changes now`;
-  }
-
-  /** How a master replicated when it last answered. */
-  #lastSeen(master: string): Replication {
-    return replicationOf(this.#context.sightings.servers.infoOf(master) ?? {});
   }
 
   /** The replicas that may take the master's place, and why others may not. */
