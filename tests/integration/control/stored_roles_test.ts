@@ -94,6 +94,17 @@ class Cluster implements AsyncDisposable {
     assertEquals(masters.map(({ addr }: { addr: string }) => addr), [master]);
   }
 
+  /** Writes a key, and makes the replica the master, which the old one follows then. */
+  async promoteReplica(): Promise<void> {
+    const [old, now] = this.addrs;
+    {
+      using client = await this.proxy.client();
+      assertEquals(await client.call("SET", "before", "1"), "OK");
+    }
+    assertEquals((await this.config("server", "promote", "1", now)).code, 0);
+    await this.dashboard.seesLinked(old, now);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stack.disposeAsync();
   }
@@ -102,12 +113,7 @@ class Cluster implements AsyncDisposable {
 Deno.test("a store set back over a promotion is mended by the command that the check names, without force", async () => {
   await using cluster = await Cluster.start();
   const [old, now] = cluster.addrs;
-  {
-    using client = await cluster.proxy.client();
-    assertEquals(await client.call("SET", "before", "1"), "OK");
-  }
-  assertEquals((await cluster.config("server", "promote", "1", now)).code, 0);
-  await cluster.dashboard.seesLinked(old, now);
+  await cluster.promoteReplica();
   await cluster.storeRoles({ [old]: "master", [now]: "slave" });
   assertEquals(await cluster.check(), [[
     `the master of group 1 follows ${now}: it refuses writes`,
@@ -164,12 +170,7 @@ Deno.test("of two masters that do not follow each other one is chosen by force, 
 Deno.test("a master that follows a server outside its group: adding that one and promoting it loses nothing", async () => {
   await using cluster = await Cluster.start();
   const [old, now] = cluster.addrs;
-  {
-    using client = await cluster.proxy.client();
-    assertEquals(await client.call("SET", "before", "1"), "OK");
-  }
-  assertEquals((await cluster.config("server", "promote", "1", now)).code, 0);
-  await cluster.dashboard.seesLinked(old, now);
+  await cluster.promoteReplica();
   const { paths, coordinator } = cluster.store;
   await cluster.storeRoles({ [old]: "master" });
   await coordinator.delete(paths.server(1, now));
